@@ -1,0 +1,228 @@
+"""The contracts that every kind, architecture and task keeps; nothing here does any work.
+
+Shape letters, used in every docstring of the package: **B** batch, **C** channels, **H W** pixels, **h w** pixels
+after striding, **D** code size, **K** codebook size, **L** patches. Pictures are float in [0, 1], B C H W; tables are
+B D.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Batch(NamedTuple):
+    """What one step learns from. A NamedTuple, because Fabric cannot convert frozen dataclasses to half precision."""
+
+    x: Tensor
+    """B C+extra H W (or B D): what goes into the net."""
+    target: Tensor
+    """B C H W (or B D): what should come out."""
+    weight: Tensor | None = None
+    """B 1 H W (or B D), non-negative: where the loss counts. None is everywhere."""
+
+
+class Step(NamedTuple):
+    """Where in the run a batch stands, and the only source of randomness it may draw from."""
+
+    index: int
+    total: int
+    examples: int
+    """Size of the training set."""
+    generator: torch.Generator
+    restore: Callable[[Tensor], Tensor] | None = None
+    """The model as it stands, for tasks that learn without clean pictures."""
+
+
+class DataFacts(NamedTuple):
+    """What a module may know of the data before step 0, for its initial values."""
+
+    examples: int
+    mean: Tensor
+    """Mean target: C H W, or D."""
+    some: Tensor
+    """Up to 1024 inputs as the net will see them: B C+extra H W, or B D."""
+    generator: torch.Generator
+
+
+class Trainable(nn.Module, ABC):
+    """What the one training loop trains: autoencoders and priors alike."""
+
+    critics: ClassVar[tuple[str, ...]] = ()
+    """Names of submodules that have an optimizer and a turn of their own."""
+    training_only: ClassVar[tuple[str, ...]] = ()
+    """Names of submodules that are in checkpoints but not in the shipped file."""
+
+    @property
+    def turns(self) -> tuple[str, ...]:
+        """Who steps, in order. "main" owns every parameter that no critic owns; () means fitted in closed form."""
+        return ("main", *self.critics)
+
+    def start(self, facts: DataFacts) -> None:
+        """Set initial values from the data. Called once before step 0; not on resume and not on load."""
+
+    @abstractmethod
+    def losses(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
+        """Named scalar losses: "loss" is stepped on, the rest is logged. Draws only from `step.generator`."""
+
+    def forward(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
+        """Final: `losses`, so that wrappers of `forward` (Fabric, DDP) see every step."""
+        return self.losses(batch, turn, step)
+
+
+class Plan(NamedTuple):
+    """The layers that an architecture will build, every default filled in."""
+
+    n_layers: int
+    n_nodes: tuple[int, ...]
+    reasons: dict[str, str]
+    """Option name to the reason for its default; empty for what the user said."""
+
+
+class AbstractArchitecture(ABC):
+    """A family of nets: builds encoders and decoders of any width, knows nothing of what a code means.
+
+    `shape` is (C, H, W) for pictures or (D,) for tables; `extra` channels come beside the picture (a noise level, a
+    mask) and are seen by the encoder only. `n_layers` counts the layers with weights on the way to the code, the
+    last giving it; `n_nodes` names the width of the others.
+    """
+
+    offers: ClassVar[frozenset[str]]
+    """Of "vector", "grid", "whole"."""
+    accepts: ClassVar[frozenset[str]]
+    """Of "picture", "table"."""
+    any_size: ClassVar[bool] = False
+    """True where a picture of any size passes (grid and whole nets)."""
+
+    def __init__(
+        self,
+        *,
+        shape: tuple[int, ...],
+        extra: int = 0,
+        n_layers: int | None = None,
+        n_nodes: int | tuple[int, ...] | None = None,
+    ) -> None:
+        self.shape = tuple(shape)
+        self.extra = extra
+        plan = self.plan(self.shape, n_layers, n_nodes)
+        self.n_nodes, self.n_layers = plan.n_nodes, plan.n_layers
+
+    @classmethod
+    @abstractmethod
+    def plan(
+        cls,
+        shape: tuple[int, ...],
+        n_layers: int | None = None,
+        n_nodes: int | tuple[int, ...] | None = None,
+        code_size: int | None = None,
+    ) -> Plan:
+        """Fill in what was not said, with the reason. `code_size` is a hint: no default is narrower than the code.
+
+        Raises BadOption for numbers that make no net.
+        """
+
+    @property
+    def stride(self) -> int:
+        """Pixels from one code position to the next; sides are padded to a multiple of it."""
+        return 1
+
+    @property
+    def reach(self) -> int | None:
+        """Pixels, each way, that an output pixel depends on. None: on all, so the net is never tiled."""
+        return None
+
+    def encoder(self, n_out: int, grid: bool = False) -> nn.Module:
+        """B C+extra H W -> B n_out, or B n_out h w for a grid."""
+        raise NotImplementedError
+
+    def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
+        """B n_in, or B n_in h w -> B C H W, unbounded."""
+        raise NotImplementedError
+
+    def whole(self) -> nn.Module:
+        """B C+extra H W -> B C H W, unbounded."""
+        raise NotImplementedError
+
+
+class AbstractAutoencoder(Trainable):
+    """A kind: what the code is and what the loss adds. Owns encoder, bottleneck and decoder.
+
+    The base owns `offset`: raw = decoder(code) + offset, and `start` sets it so that an untrained decoder already
+    gives the mean picture. Subclasses implement `encode`, `decode` and `losses` (kinds without a code: `restore`).
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"vector"})
+    """What the architecture must offer."""
+    needs_loss: ClassVar[frozenset[str]] = frozenset()
+    """{"density"} for kinds that need a likelihood."""
+    gives: ClassVar[frozenset[str]] = frozenset({"code"})
+    """Of "code": encode and decode; "draw": draw(n, generator); "indices"; "likelihood": log_weights."""
+
+    link: ClassVar[str] = "sigmoid"
+    """How the decoder of *pictures* ends: "sigmoid", or "identity" for nets that add to their input."""
+
+    offset: Tensor
+
+    def __init__(self, *, net: AbstractArchitecture, loss: Any) -> None:
+        super().__init__()
+        self.loss = loss
+        self.shape = net.shape
+        # A vector code has one fixed picture size, so every pixel has a mean of its own; else every channel.
+        per_value = net.shape if "vector" in self.needs else (net.shape[0], *(1 for _ in net.shape[1:]))
+        self.register_buffer("offset", torch.zeros(per_value))
+
+    def start(self, facts: DataFacts) -> None:
+        """Let an untrained decoder give the mean of the data."""
+        mean = facts.mean if facts.mean.shape == self.offset.shape else facts.mean.mean(dim=(1, 2), keepdim=True)
+        self.offset.copy_(self.loss.unlink(mean))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """B C+extra H W -> B D: the code that is kept, deterministic."""
+        raise NotImplementedError
+
+    def decode_raw(self, code: Tensor) -> Tensor:
+        """B D -> B C H W before the loss's link (logits, under bce)."""
+        raise NotImplementedError
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Final: B D -> B C H W in the units of the data."""
+        return self.loss.output(self.decode_raw(code))
+
+    def restore(self, x: Tensor) -> Tensor:
+        """B C+extra H W -> B C H W: in and out again. Kinds without a code have only this."""
+        return self.decode(self.encode(x))
+
+
+class AbstractTask(nn.Module, ABC):
+    """What a clean picture is turned into for training, and what is done with a user's picture.
+
+    What a task learned of a folder lies in its buffers and travels in the model file.
+    """
+
+    metric: ClassVar[str] = "mse"
+    """The name in `measuring.metrics` that the report leads with."""
+    model: ClassVar[str | None] = None
+    """The shipped model's name stem that the verb uses."""
+    kind: ClassVar[str] = "direct"
+    architecture: ClassVar[str] = "unet"
+    extra: ClassVar[int] = 0
+    """Channels beside the picture: noise level, mask."""
+    accepts: ClassVar[frozenset[str]] = frozenset({"picture"})
+    """Of "picture", "table"."""
+    learns_from: ClassVar[str] = "clean"
+    """Of "clean", "pairs", "raw", "unpaired"."""
+
+    def learn(self, damaged: Tensor, generator: torch.Generator) -> None:
+        """Look at damaged pictures before training; only tasks that learn from "unpaired" do."""
+
+    @abstractmethod
+    def example(self, pictures: Tensor, step: Step) -> Batch:
+        """B C H W clean -> what to train on. Draws only from `step.generator`."""
+
+    def prepare(self, photo: Tensor) -> Tensor:
+        """B C H W as the user has it -> B C+extra H W for the net. Keyword arguments are the verb's options."""
+        return photo

@@ -1,0 +1,414 @@
+"""The main job: data in, a model folder with its report out.
+
+The steps stand in the order in which they happen: read, split, make, train, judge, write. Each is somebody else's
+room; this file only hands things on.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from narrows import _device
+from narrows._contract import Batch, DataFacts, Step
+from narrows._errors import BadData, BadOption, BadRun, UnknownName, WouldOverwrite
+from narrows.data.images import convert_channels, open_photo
+from narrows.data.reading import Dataset, read
+from narrows.data.sources import PatchSource, Source, Subset
+from narrows.data.splits import content_hash, split
+from narrows.measuring.judge import Judgement, judge
+from narrows.model.build import make
+from narrows.model.folder import WEIGHTS, save
+from narrows.model.model import Model
+from narrows.nn.losses import choose_loss
+from narrows.pages.fitted import readme, write_fit_report
+from narrows.training.config import TrainingConfig
+from narrows.training.loop import History, Supply, train
+from narrows.training.runs import Run
+from narrows.training.seeds import generator
+from narrows.using.loaded import LoadedModel
+
+_DEFAULT_MINUTES = 5.0
+_PATCH = 64
+"""Pixels of a side that nets of any size are trained on."""
+_LARGEST_WHOLE = 64
+"""Pictures with sides up to this are learned from whole, also by nets of any size."""
+_JUDGED_SIDE = 320
+"""Nets of any size are judged on the middle of held-out photographs, up to so many pixels a side."""
+_MOST_JUDGED, _MOST_PHOTOS_JUDGED, _MOST_VALIDATED = 10_000, 100, 1_000
+_MOST_FOR_BASELINES = 60_000
+_VALIDATED_PATCHES = 8
+"""Patches of each validation photograph."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSettings:
+    """What is fitted, beside how it is trained: options of `narrows fit`, stored with the run."""
+
+    task: str = "reconstruct"
+    kind: str | None = None
+    architecture: str | None = None
+    code_size: int | None = None
+    n_layers: int | None = None
+    n_nodes: int | tuple[int, ...] | None = None
+    loss: str = "auto"
+    held_out: float = 0.1
+    """Share of the examples that is never learned from and only judges."""
+    validation: float = 0.05
+    """Share that is never learned from and says when to stop."""
+    size: tuple[int, int] | None = None
+    """Height and width that pictures are fitted to; None takes theirs, 64 at most."""
+    channels: int | None = None
+    """1 for grey, 3 for colour; None takes theirs."""
+    group_by: str | None = None
+    """"folder", or a pattern in the path: examples of one group stay on one side of the split."""
+    twin: bool = True
+    """Where a task is done through a code, also train the `direct` net for as long, to stand beside it."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """By name, for the kind, the task or the architecture."""
+
+    def __post_init__(self) -> None:
+        for name in ("held_out", "validation"):
+            if not 0 <= getattr(self, name) < 0.9:
+                raise BadOption(f"{name}={getattr(self, name)}; it takes a share from 0 to below 0.9, such as 0.1")
+        if self.channels not in (None, *range(1, 65)):
+            raise BadOption(f"channels={self.channels}; it takes 1 (grey), 3 (colour), or up to 64")
+        if self.size is not None and not all(1 <= side <= 1024 for side in self.size):
+            raise BadOption(f"size={self.size}; sides are 1 to 1024 pixels, such as --size 64x64")
+
+
+class Fitted(NamedTuple):
+    """What `fit` gives."""
+
+    model: LoadedModel
+    judgement: Judgement | None
+    """None when nothing was held out."""
+    history: History
+    folder: Path | None
+    report: Path | None
+
+
+def fit(
+    data: Any,
+    *,
+    out: str | Path | None = None,
+    force: bool = False,
+    lang: str = "en",
+    command: str = "",
+    progress: Callable[[dict[str, Any]], None] | None = None,
+    **settings: Any,
+) -> Fitted:
+    """Train an autoencoder on a folder, file, array or list of pictures, and judge it beside the simple alternative.
+
+    `settings` are the fields of `FitSettings` (task, kind, architecture, code_size, n_layers, n_nodes, loss, ...) and
+    of `TrainingConfig` (minutes, epochs, steps, seed, batch_size, ...). The budget is 5 minutes unless said.
+    With `out`, the folder gets the model, its report and the run, with which the same call goes on after any
+    interruption; without it nothing is written.
+
+    Example: `narrows.fit("faces/", code_size=32, minutes=5, out="faces-model")`.
+    Raises BadData, BadOption, BadPairing, UnknownName, WouldOverwrite, CannotWrite, BadRun, RunStopped.
+    """
+    chosen, config = parse_settings(settings)
+    if out is None:
+        return _fit(data, chosen, config, None, None, lang, command, progress or _silent)
+    folder = Path(out)
+    if (folder / WEIGHTS).exists() and not force:
+        raise WouldOverwrite(
+            f"{folder} holds a finished model; choose another --out, or replace it with --force (its run then begins "
+            f"anew)"
+        )
+    with Run.open(folder / "run") as run:
+        if force:
+            run.clear()
+        return _fit(data, chosen, config, folder, run, lang, command, progress or _silent)
+
+
+def parse_settings(given: dict[str, Any]) -> tuple[FitSettings, TrainingConfig]:
+    """Sort options by the dataclass that has them; None means the default. Raises UnknownName, BadOption."""
+    fields = {cls: set(cls.__dataclass_fields__) for cls in (FitSettings, TrainingConfig)}
+    known = set().union(*fields.values())
+    for name in given:
+        if name not in known:
+            raise UnknownName.of("setting", name, known)
+    given = {name: value for name, value in given.items() if value is not None}
+    if not {"minutes", "epochs", "steps"} & given.keys():
+        given["minutes"] = _DEFAULT_MINUTES
+    return (
+        FitSettings(**{name: value for name, value in given.items() if name in fields[FitSettings]}),
+        TrainingConfig(**{name: value for name, value in given.items() if name in fields[TrainingConfig]}),
+    )
+
+
+class Parts(NamedTuple):
+    """The three sides of the split, and examples for what each is for."""
+
+    training: Source
+    validation: Source | None
+    fits: list[Tensor]
+    """Training examples that the simple alternatives are fitted on."""
+    learned: list[Tensor]
+    """Some training examples, to measure the gap by."""
+    judged: list[Tensor]
+    """Held-out examples."""
+    names: list[str]
+    """Of the held-out examples."""
+    sizes: tuple[int, int, int]
+    """Examples (photographs, for patches) to learn from, to stop by, to judge by."""
+
+
+def _fit(
+    data: Any,
+    chosen: FitSettings,
+    config: TrainingConfig,
+    folder: Path | None,
+    run: Run | None,
+    lang: str,
+    command: str,
+    progress: Callable[[dict[str, Any]], None],
+) -> Fitted:
+    progress({"event": "reading"})
+    shape = None if chosen.size is None else (chosen.channels or 1, *chosen.size)
+    dataset = read(data, shape=shape, channels=chosen.channels, group_by=chosen.group_by)
+    if run is not None:
+        _hold_to_the_same_job(run, dataset, chosen, config)
+    model = _make(dataset, chosen, config)
+    parts = _parts(dataset, chosen, model, config.seed)
+    history, plan = _train(model, parts, config, run, progress)
+    twin = None
+    if model.task.kind == "direct" and model.code_size is not None and chosen.twin and parts.judged:
+        twin = _train_twin(dataset, chosen, config, parts, history.seconds, run, progress)
+    progress({"event": "judging"})
+    judgement = None
+    if parts.judged:
+        judgement = judge(model, parts.fits, parts.learned, parts.judged, seed=config.seed, twin=twin)
+    _complete_card(model, dataset, parts, chosen, config, plan, history, judgement, command)
+    report = None
+    if folder is not None:
+        save(model, folder, readme=readme(model), force=True)
+        report = write_fit_report(
+            folder / "report.html", model, dataset, parts, history, judgement, lang=lang, command=command
+        )
+    progress({"event": "done"})
+    return Fitted(LoadedModel(model), judgement, history, folder, report)
+
+
+def _hold_to_the_same_job(run: Run, dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> None:
+    """A run goes on only with the data and settings that it began with."""
+    job = {
+        "data": content_hash("".join(sorted(dataset.keys)).encode()),
+        "fit": asdict(chosen),
+        "training": config.as_dict(),
+    }
+    job = json.loads(json.dumps(job))
+    stored = run.plan
+    if stored is None:
+        run.begin({"job": job})
+        return
+    before = stored.get("job", {})
+    if before.get("data") != job["data"]:
+        raise BadRun(
+            f"{run.folder} is the run of other data (files were added, removed or changed since); begin anew with "
+            f"--force, or take another --out"
+        )
+    for part in ("fit", "training"):
+        for name, value in job[part].items():
+            if before.get(part, {}).get(name) != value:
+                raise BadRun(
+                    f"{run.folder} began with {name}={before.get(part, {}).get(name)!r}; {value!r} came now: repeat the "
+                    f"same command to go on, begin anew with --force, or take another --out"
+                )
+
+
+def _make(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> Model:
+    """The model, with the loss chosen from the data where `auto` was asked for."""
+    loss, why = chosen.loss, None
+    if loss == "auto":
+        sample = dataset.source.take(torch.arange(min(256, len(dataset.source))))
+        loss, why = choose_loss(sample) if dataset.form == "picture" else ("mse", "the cells are standardised")
+    model = make(
+        shape=dataset.shape,
+        kind=chosen.kind,
+        architecture=chosen.architecture,
+        task=chosen.task,
+        code_size=chosen.code_size,
+        n_layers=chosen.n_layers,
+        n_nodes=chosen.n_nodes,
+        loss=loss,
+        options=chosen.options,
+        seed=config.seed,
+    )
+    if why:
+        model.card["about"]["reasons"]["loss"] = why
+    return model
+
+
+def _parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Parts:
+    """Split, and look at the training side where the model needs to."""
+    training, held_out, validation = split(dataset.keys, (chosen.held_out, chosen.validation), groups=dataset.groups)
+    side = max(dataset.shape[1:], default=0)
+    by_patches = "vector" not in model.autoencoder.needs and dataset.photos and (
+        side >= _LARGEST_WHOLE or chosen.size is None and _differ_in_size(dataset)
+    )  # fmt: skip
+    names = [dataset.names[i] for i in held_out.tolist()]
+    if by_patches:
+        return _patches(dataset, training, validation, held_out, names, model.shape[0])
+    source = dataset.source
+    if model.standardise is not None:
+        model.standardise.learn(source.take(training))
+    order = torch.randperm(len(training), generator=generator(seed, "some"))
+    some = training[order[: min(len(order), max(256, len(held_out)))]][:_MOST_JUDGED]
+    held_out = held_out[:_MOST_JUDGED]
+    return Parts(
+        Subset(source, training),
+        Subset(source, validation[:_MOST_VALIDATED]) if len(validation) else None,
+        list(source.take(training[order[:_MOST_FOR_BASELINES]])) if len(held_out) else [],
+        list(source.take(some)),
+        list(source.take(held_out)) if len(held_out) else [],
+        names[:_MOST_JUDGED],
+        (len(training), len(validation), len(held_out)),
+    )
+
+
+def _differ_in_size(dataset: Dataset) -> bool:
+    return any("resized" in note for note in dataset.triage.notes)
+
+
+def _patches(
+    dataset: Dataset, training: Tensor, validation: Tensor, held_out: Tensor, names: list[str], channels: int
+) -> Parts:
+    """Photographs for a net of any size: learned from in patches, judged on their middles."""
+
+    def photos(indices: Tensor) -> list[Path]:
+        return [dataset.photos[i] for i in indices.tolist()]
+
+    def middles(indices: Tensor) -> list[Tensor]:
+        return [_middle(path, channels) for path in photos(indices[:_MOST_PHOTOS_JUDGED])]
+
+    return Parts(
+        PatchSource(photos(training), _PATCH, channels),
+        PatchSource(photos(validation), _PATCH, channels, per_photo=_VALIDATED_PATCHES) if len(validation) else None,
+        [],
+        middles(training[:24]),
+        middles(held_out),
+        names[:_MOST_PHOTOS_JUDGED],
+        (len(training), len(validation), len(held_out)),
+    )
+
+
+def _middle(path: Path, channels: int) -> Tensor:
+    """C H W: the centre of a photograph, at most _JUDGED_SIDE pixels a side."""
+    photo = open_photo(path)
+    cuts = []
+    for length in photo.shape[1:]:
+        side = min(length, _JUDGED_SIDE)
+        start = (length - side) // 2
+        cuts.append(slice(start, start + side))
+    return convert_channels(photo.tensor(*cuts), channels)
+
+
+def _train(
+    model: Model, parts: Parts, config: TrainingConfig, run: Run | None, progress: Callable[[dict[str, Any]], None]
+) -> tuple[History, dict[str, Any]]:
+    """The one loop, over this model and these sources."""
+    rows = len(parts.training)
+    config = replace(config, batch_size=min(config.batch_size, rows))
+
+    def supply(source: Source) -> Supply:
+        def batch(indices: Tensor, step: Step) -> Batch:
+            return model.batch(source.take(indices, step.generator), step)
+
+        return Supply(len(source), batch)
+
+    def validation(source: Source) -> Supply:
+        # Patches of validation photographs are drawn once and for all: (photo, patch) names the same pixels always.
+        fixed = source.take(torch.arange(len(source)), generator(config.seed, "validation patches"))
+        return Supply(len(fixed), lambda indices, step: model.batch(fixed[indices], step))
+
+    def facts() -> DataFacts:
+        random = generator(config.seed, "facts")
+        some = parts.training.take(torch.randperm(rows, generator=random)[:1024], random)
+        found = model.facts(some, rows, Step(0, 1, rows, random))
+        return found
+
+    outcome = train(
+        model.autoencoder,
+        supply(parts.training),
+        validation(parts.validation) if parts.validation is not None else None,
+        config,
+        facts=facts,
+        run=run,
+        progress=progress,
+    )
+    return outcome.history, {**outcome.plan._asdict(), "best_step": outcome.best_step}
+
+
+def _train_twin(
+    dataset: Dataset,
+    chosen: FitSettings,
+    config: TrainingConfig,
+    parts: Parts,
+    seconds: float,
+    run: Run | None,
+    progress: Callable[[dict[str, Any]], None],
+) -> Model:
+    """The task's `direct` net on the same data for the same time: what the code costs."""
+    progress({"event": "twin"})
+    options = {name: value for name, value in chosen.options.items()}
+    plain = replace(chosen, kind=None, architecture=None, code_size=None, n_layers=None, n_nodes=None, options=options)
+    twin = _make(dataset, plain, config)
+    budget = replace(config, minutes=max(seconds, 1.0) / 60, epochs=None, steps=None)
+    if run is None:
+        _train(twin, parts, budget, None, progress)
+        return twin
+    with Run.open(run.folder / "direct") as beside:
+        _train(twin, parts, budget, beside, progress)
+    return twin
+
+
+def _complete_card(
+    model: Model,
+    dataset: Dataset,
+    parts: Parts,
+    chosen: FitSettings,
+    config: TrainingConfig,
+    plan: dict[str, Any],
+    history: History,
+    judgement: Judgement | None,
+    command: str,
+) -> None:
+    """What was learned from, how, and how well: all of it travels with the model."""
+    model.card["data"] = {
+        "examples": dict(zip(("training", "validation", "held_out"), parts.sizes, strict=True)),
+        "columns": list(dataset.columns),
+        "notes": list(dataset.triage.notes),
+    }
+    model.card["training"] = {
+        **config.as_dict(), **plan, "seconds": round(history.seconds, 1), "remarks": history.remarks,
+    }  # fmt: skip
+    model.card["about"] |= {
+        "date": date.today().isoformat(),
+        "command": command,
+        "machine": _device.describe(),
+        "given": sorted(name for name, value in asdict(chosen).items() if value not in (None, "auto", {}, True)),
+    }
+    if judgement is not None:
+        model.card["scores"] = {
+            "metric": judgement.metric,
+            "verdict": judgement.verdict.sentence("en"),
+            "held_out": {
+                "model": float(judgement.network.scores.mean()),
+                **{name: float(scored.scores.mean()) for name, scored in judgement.alternatives.items()},
+            },
+        }
+
+
+def _silent(event: dict[str, Any]) -> None:
+    """No progress wanted."""

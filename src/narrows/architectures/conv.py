@@ -1,0 +1,134 @@
+"""Convolution blocks and pooling on the way down, upsampling and convolution blocks on the way up.
+
+What the textbooks draw: the channels double while the picture halves. A vector code ends in one fully connected
+layer; a grid code keeps its place in the picture and comes from a 1x1 convolution.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from narrows._contract import AbstractArchitecture, Plan
+from narrows.architectures._plans import doubling, widths_from
+
+_SMALLEST_SIDE = 4
+_FIRST = 32
+
+
+class Conv(AbstractArchitecture):
+    """Each layer before the code is a 3x3 convolution, ReLU and 2x2 max pooling; `n_nodes` names its channels."""
+
+    offers = frozenset({"vector", "grid"})
+    accepts = frozenset({"picture"})
+    any_size = True
+
+    @classmethod
+    def plan(
+        cls,
+        shape: tuple[int, ...],
+        n_layers: int | None = None,
+        n_nodes: int | tuple[int, ...] | None = None,
+        code_size: int | None = None,
+    ) -> Plan:
+        """As many halvings as leave a side of 4 pixels or more; 32 channels, doubling."""
+        return plan_of_halvings(shape, n_layers, n_nodes, first=_FIRST)
+
+    @property
+    def stride(self) -> int:
+        return 2 ** len(self.n_nodes)
+
+    @property
+    def reach(self) -> int:
+        # Down: a 3x3 at each scale, and pooling that looks one finer pixel further; up: a 3x3 at each scale.
+        down = sum(2**level for level in range(len(self.n_nodes))) + self.stride - 1
+        up = sum(2**level for level in range(len(self.n_nodes))) + self.stride - 1
+        return down + up
+
+    def encoder(self, n_out: int, grid: bool = False) -> nn.Module:
+        blocks: list[nn.Module] = []
+        n_in = self.shape[0] + self.extra
+        for n in self.n_nodes:
+            blocks += [
+                _kaiming(nn.Conv2d(n_in, n, 3, padding=1)),
+                nn.ReLU(inplace=True),
+                nn.MaxPool2d(2, ceil_mode=True),
+            ]
+            n_in = n
+        if grid:
+            return nn.Sequential(*blocks, nn.Conv2d(n_in, n_out, 1))
+        height, width = halved_sizes(self.shape, len(self.n_nodes))[-1]
+        return nn.Sequential(*blocks, nn.Flatten(), nn.Linear(n_in * height * width, n_out))
+
+    def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
+        sizes = halved_sizes(self.shape, len(self.n_nodes))
+        widest = self.n_nodes[-1] if self.n_nodes else self.shape[0]
+        first: list[nn.Module]
+        if grid:
+            first = [_kaiming(nn.Conv2d(n_in, widest, 1)), nn.ReLU(inplace=True)]
+        else:
+            height, width = sizes[-1]
+            first = [
+                nn.Linear(n_in, widest * height * width),
+                nn.ReLU(inplace=True),
+                nn.Unflatten(1, (widest, height, width)),
+            ]
+        blocks: list[nn.Module] = []
+        for level in reversed(range(len(self.n_nodes))):
+            last = level == 0
+            n_out = self.shape[0] if last else self.n_nodes[level - 1]
+            blocks.append(Upsample(None if grid else sizes[level]))
+            if last:
+                # The last block keeps a hidden layer of its own: the output is linear, at full resolution.
+                blocks += [_kaiming(nn.Conv2d(self.n_nodes[0], self.n_nodes[0], 3, padding=1)), nn.ReLU(inplace=True)]
+                blocks += [nn.Conv2d(self.n_nodes[0], n_out, 3, padding=1)]
+            else:
+                blocks += [_kaiming(nn.Conv2d(self.n_nodes[level], n_out, 3, padding=1)), nn.ReLU(inplace=True)]
+        return nn.Sequential(*first, *blocks)
+
+
+class Upsample(nn.Module):
+    """Nearest neighbour, to a fixed (H, W) or to twice the size."""
+
+    def __init__(self, size: tuple[int, int] | None) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = self.size or (2 * x.shape[-2], 2 * x.shape[-1])
+        return F.interpolate(x, size=size, mode="nearest")
+
+
+def halved_sizes(shape: tuple[int, ...], times: int) -> list[tuple[int, int]]:
+    """(H, W) at every scale, the picture's own first; odd sides are rounded up."""
+    sizes = [(shape[1], shape[2])]
+    for _ in range(times):
+        sizes.append((math.ceil(sizes[-1][0] / 2), math.ceil(sizes[-1][1] / 2)))
+    return sizes
+
+
+def plan_of_halvings(
+    shape: tuple[int, ...], n_layers: int | None, n_nodes: int | tuple[int, ...] | None, *, first: int
+) -> Plan:
+    """A plan in which every layer but the last halves the picture."""
+    side = min(shape[1:])
+    halvings = max(1, int(math.log2(max(side / _SMALLEST_SIDE, 1))))
+    return widths_from(
+        n_layers,
+        n_nodes,
+        default_layers=(
+            halvings + 1,
+            f"{halvings} halvings leave {halved_sizes(shape, halvings)[-1]} of {shape[1:]} pixels",
+        ),
+        default_first=(first, "channels that double while the picture halves"),
+        rule=doubling,
+    )
+
+
+def _kaiming(conv: nn.Conv2d) -> nn.Conv2d:
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    return conv

@@ -1,0 +1,81 @@
+"""Fully connected: every value sees every other. The best start for small pictures and for tables.
+
+Hinton & Salakhutdinov 2006 (Science 313:504) is 784-1000-500-250-30 of this.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import nn
+
+from narrows._contract import AbstractArchitecture, Plan
+from narrows._errors import BadOption
+from narrows.architectures._plans import halving, widths_from
+
+_FEW_VALUES = 256
+_WIDEST = 1024
+_NARROWEST_FIRST = 64
+
+
+class MLP(AbstractArchitecture):
+    """`n_nodes` halve from layer to layer on the way to the code; the decoder mirrors them."""
+
+    offers = frozenset({"vector"})
+    accepts = frozenset({"picture", "table"})
+
+    @classmethod
+    def plan(
+        cls,
+        shape: tuple[int, ...],
+        n_layers: int | None = None,
+        n_nodes: int | tuple[int, ...] | None = None,
+        code_size: int | None = None,
+    ) -> Plan:
+        """Four layers from 256 values on, else three; the first as wide as the data's next power of two, 64 to 1024."""
+        values = math.prod(shape)
+        layers = 4 if values >= _FEW_VALUES else 3
+        first = min(_WIDEST, max(_NARROWEST_FIRST, 2 ** math.ceil(math.log2(max(values, 1)))))
+        plan = widths_from(
+            n_layers,
+            n_nodes,
+            default_layers=(layers, f"{values} values are {'many' if layers == 4 else 'few'}"),
+            default_first=(
+                first,
+                f"the next power of two to {values} values, between {_NARROWEST_FIRST} and {_WIDEST}",
+            ),
+            rule=lambda start, count: halving(start, count, floor=code_size or 1),
+        )
+        if (
+            code_size is not None
+            and isinstance(n_nodes, (int, tuple))
+            and plan.n_nodes
+            and min(plan.n_nodes) < code_size
+        ):
+            raise BadOption(
+                f"n_nodes={plan.n_nodes} has a layer narrower than the code of {code_size}: the narrowest would be the "
+                f"real bottleneck; give wider layers or a smaller --code-size"
+            )
+        return plan
+
+    def encoder(self, n_out: int, grid: bool = False) -> nn.Module:
+        values = math.prod(self.shape)
+        if self.extra:
+            values += self.extra * math.prod(self.shape[1:])
+        return nn.Sequential(nn.Flatten(), *_stack((values, *self.n_nodes, n_out)))
+
+    def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
+        values = math.prod(self.shape)
+        return nn.Sequential(*_stack((n_in, *reversed(self.n_nodes), values)), nn.Unflatten(1, self.shape))
+
+
+def _stack(sizes: tuple[int, ...]) -> list[nn.Module]:
+    """Linear layers with an activation between each two."""
+    modules: list[nn.Module] = []
+    for number, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        last = number == len(sizes) - 2
+        linear = nn.Linear(n_in, n_out)
+        nn.init.kaiming_normal_(linear.weight, nonlinearity="linear" if last else "relu")
+        nn.init.zeros_(linear.bias)
+        modules += [linear] if last else [linear, nn.SiLU()]
+    return modules

@@ -1,0 +1,318 @@
+"""The front door: a folder, a file, an array or a list of pictures, to examples that can be learned from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows._errors import BadData, BadOption, BadPicture
+from narrows.data.idx import read_idx
+from narrows.data.images import READABLE, Photo, as_batch, fit_to, open_photo
+from narrows.data.sources import ArraySource, PhotoSource, Source, memory_for_data
+from narrows.data.splits import content_hash
+from narrows.data.tables import Table, checked, read_csv, read_numpy
+from narrows.data.triage import Triage, is_idx, look_through
+
+_LONGEST_SIDE = 64
+"""Pixels that mixed or larger pictures are fitted to, unless a size is asked for."""
+_MULTIPLE = 8
+_READERS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Every example, with what is needed to split, name and report them."""
+
+    form: str
+    """"picture" or "table"."""
+    source: Source
+    shape: tuple[int, ...]
+    keys: tuple[str, ...]
+    """Content hash of each example."""
+    names: tuple[str, ...]
+    """Relative path, "row 17" or "picture 17"."""
+    groups: tuple[str, ...] | None = None
+    columns: tuple[str, ...] = ()
+    triage: Triage = Triage()
+    photos: tuple[Path, ...] = ()
+    """The files, in the order of `keys`, where pictures came from files."""
+
+
+def read(
+    data: Any, *, shape: tuple[int, ...] | None = None, channels: int | None = None, group_by: str | None = None
+) -> Dataset:
+    """Read whatever holds examples. `shape` (C, H, W) fits pictures to a size; `channels` to grey (1) or colour (3).
+
+    `group_by` is "folder", or a pattern whose first group in the relative path names the group. Raises BadData,
+    BadOption.
+    """
+    if isinstance(data, (str, Path)):
+        place = Path(data)
+        found = look_through(place)
+        if found.pictures:
+            notes = [f"{path.name}: a table beside pictures is left out" for path in found.tables]
+            root = place if place.is_dir() else place.parent
+            return _read_photos(found.adding(notes=notes), root, shape, channels, group_by)
+        return _read_table_file(found, place, shape, channels)
+    if isinstance(data, (list, tuple)) and data and isinstance(data[0], (str, Path)):
+        found = Triage(pictures=tuple(Path(path) for path in data))
+        return _read_photos(found, Path("/"), shape, channels, group_by)
+    if isinstance(data, Tensor):
+        data = data.detach().cpu().numpy()
+    if isinstance(data, np.ndarray) and data.ndim == 2:
+        return _table(checked(*_named(data), (), "the array"), Triage())
+    if isinstance(data, np.ndarray):
+        return _array(data, Triage(), shape, channels)
+    if isinstance(data, (list, tuple)) and data:
+        return _pictures([as_batch(one)[0][0] for one in data], Triage(), shape, channels)
+    raise BadData(f"{type(data).__name__} came; data are a path, a NumPy array, a tensor or a list of pictures")
+
+
+def _named(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    if values.dtype.kind not in "fiub":
+        raise BadData(f"an array of {values.dtype} came; a table holds numbers")
+    return values.astype(np.float64), tuple(f"column {i}" for i in range(1, values.shape[1] + 1))
+
+
+# Tables and arrays
+
+
+def _read_table_file(found: Triage, place: Path, shape: Any, channels: int | None) -> Dataset:
+    if not found.tables:
+        reasons = "; ".join(f"{name}: {why}" for name, why in found.skipped[:3])
+        raise BadData(
+            f"{place} holds no picture and no table{f' ({reasons})' if reasons else ''}; read are "
+            f"{' '.join(READABLE)}, .csv, .npy, .npz and IDX files"
+        )
+    files = [path for path in found.tables if not _is_label_or_test(path)] if len(found.tables) > 1 else found.tables
+    left = [path.name for path in found.tables if path not in files]
+    if len(files) != 1:
+        names = ", ".join(path.name for path in found.tables[:5])
+        raise BadData(
+            f"{place} holds {len(found.tables)} tables ({names}); give one of them: narrows fit {found.tables[0]}"
+        )
+    path = files[0]
+    notes = [f"left out, not to be learned from: {', '.join(left)}"] if left else []
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return _table(read_csv(path), found.adding(notes=notes))
+    if is_idx(path):
+        values, more = read_idx(path), ()
+    else:
+        values, more = read_numpy(path)
+    found = found.adding(notes=[*notes, *more])
+    if values.ndim == 2:
+        return _table(checked(*_named(values), (), str(path)), found)
+    if values.ndim < 2:
+        raise BadData(f"{path} has shape {values.shape}; pictures are N H W (C), a table has rows and columns")
+    return _array(values, found, shape, channels)
+
+
+def _is_label_or_test(path: Path) -> bool:
+    """MNIST's other three files."""
+    return "label" in path.name or path.name.startswith(("t10k", "test"))
+
+
+def _table(table: Table, found: Triage) -> Dataset:
+    values = np.ascontiguousarray(table.values)
+    keys = tuple(content_hash(row.tobytes()) for row in values)
+    return Dataset(
+        form="table",
+        source=ArraySource(torch.from_numpy(values.astype(np.float32))),
+        shape=(values.shape[1],),
+        keys=keys,
+        names=tuple(f"row {i}" for i in range(1, len(values) + 1)),
+        columns=table.columns,
+        triage=found.adding(notes=table.notes),
+    )
+
+
+def _array(values: np.ndarray, found: Triage, shape: Any, channels: int | None) -> Dataset:
+    """N H W, N H W C or N C H W of numbers."""
+    if values.ndim not in (3, 4) or 0 in values.shape:
+        raise BadData(f"an array of shape {values.shape} came; pictures are N H W, N H W C or N C H W")
+    if values.dtype.kind == "b":
+        values = values.astype(np.float32)
+    if values.dtype.kind in "iu" and values.dtype not in (np.uint8, np.uint16):
+        if values.min() < 0 or values.max() > 65535:
+            raise BadData(f"whole numbers from {values.min()} to {values.max()} came; pictures are 0 to 255 or 65535")
+        values = values.astype(np.uint8 if values.max() <= 255 else np.uint16)
+    notes = []
+    if values.dtype.kind == "f":
+        values = values.astype(np.float32)
+        if not np.isfinite(values).all():
+            raise BadData("pictures with values that are not numbers came; replace NaN and infinities first")
+        low, high = float(values.min()), float(values.max())
+        if low < -0.5 or high > 255:
+            raise BadData(f"pictures with values from {low:g} to {high:g} came; 0 to 1 or 0 to 255 is expected")
+        if high > 1.5:
+            values = values / np.float32(255)
+            notes.append(f"values up to {high:g} were divided by 255")
+    if values.ndim == 3:
+        values = values[:, None]
+    elif values.shape[-1] <= 4 < values.shape[1] or values.shape[1] > 64:
+        values = values.transpose(0, 3, 1, 2)
+    values = np.ascontiguousarray(values)
+    own = tuple(values.shape[1:])
+    if own[0] > 64:
+        raise BadData(f"pictures of {own[0]} channels came; 1 to 64 are taken")
+    keys = tuple(content_hash(row.tobytes()) for row in values)
+    _refuse_all_equal(keys)
+    wanted = tuple(shape) if shape else (channels or own[0], *own[1:])
+    source: Source = ArraySource(torch.from_numpy(values))
+    if wanted != own:
+        fitted = [fit_to(source.take(torch.tensor([i]))[0], wanted) for i in range(len(values))]
+        source = ArraySource(torch.stack(fitted))
+        notes.append(f"{len(values)} pictures were fitted from {own} to {wanted}")
+    names = tuple(f"picture {i}" for i in range(1, len(values) + 1))
+    return Dataset("picture", source, wanted, keys, names, triage=found.adding(notes=notes))
+
+
+def _pictures(pictures: list[Tensor], found: Triage, shape: Any, channels: int | None) -> Dataset:
+    """C H W tensors of any sizes."""
+    wanted, notes = _shape_for([tuple(p.shape) for p in pictures], shape, channels)
+    keys = tuple(content_hash(p.numpy()) for p in pictures)
+    _refuse_all_equal(keys)
+    source = ArraySource(torch.stack([fit_to(p, wanted) for p in pictures]))
+    names = tuple(f"picture {i}" for i in range(1, len(pictures) + 1))
+    return Dataset("picture", source, wanted, keys, names, triage=found.adding(notes=notes))
+
+
+# Photographs
+
+
+class _Decoded(NamedTuple):
+    path: Path
+    key: str
+    shape: tuple[int, int, int]
+    notes: tuple[str, ...]
+
+
+def _read_photos(found: Triage, root: Path, shape: Any, channels: int | None, group_by: str | None) -> Dataset:
+    """Decode every file once for its hash and size, then keep what fits in memory at the size that was chosen."""
+    decoded: list[_Decoded] = []
+    skipped: list[tuple[str, str]] = []
+
+    def shown(path: Path) -> str:
+        return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+    for path, result in _each(found.pictures, _decode):
+        if isinstance(result, _Decoded):
+            decoded.append(result)
+        else:
+            skipped.append((shown(path), str(result)))
+    if not decoded:
+        reasons = "; ".join(why for _, why in skipped[:2])
+        raise BadData(f"none of the {len(found.pictures)} pictures could be read: {reasons}")
+    wanted, notes = _shape_for([one.shape for one in decoded], shape, channels)
+    keys = tuple(one.key for one in decoded)
+    _refuse_all_equal(keys)
+    for note in sorted({note for one in decoded for note in one.notes}):
+        notes.append(f"{sum(note in one.notes for one in decoded)} files: {note}")
+    paths = tuple(one.path for one in decoded)
+    names = tuple(shown(path) for path in paths)
+    source: Source
+    if len(paths) * int(np.prod(wanted)) <= memory_for_data():
+        source = ArraySource(_fitted(paths, wanted))
+    else:
+        source = PhotoSource(paths, wanted)
+    return Dataset(
+        "picture", source, wanted, keys, names, _groups(names, group_by), (), found.adding(skipped=skipped, notes=notes),
+        paths,
+    )  # fmt: skip
+
+
+def _decode(path: Path) -> _Decoded:
+    photo = open_photo(path)
+    return _Decoded(path, _hash(photo), photo.shape, photo.notes)
+
+
+def _hash(photo: Photo) -> str:
+    """Of the pixels, so that the same picture in two files is the same picture."""
+    return content_hash(photo.array)
+
+
+def _each(paths: tuple[Path, ...], work: Any) -> Iterator[tuple[Path, Any]]:
+    """(path, result or the BadPicture that it raised), in order, a few at a time."""
+
+    def tried(path: Path) -> Any:
+        try:
+            return work(path)
+        except BadPicture as error:
+            return error
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        yield from zip(paths, pool.map(tried, paths), strict=True)
+
+
+def _fitted(paths: tuple[Path, ...], wanted: tuple[int, ...]) -> Tensor:
+    """N C H W uint8: fitted pictures, rounded to bytes."""
+    out = torch.empty((len(paths), *wanted), dtype=torch.uint8)
+
+    def one(path: Path) -> Tensor:
+        return fit_to(open_photo(path).tensor(), wanted).clamp_(0, 1).mul_(255).round_().to(torch.uint8)
+
+    for number, (path, result) in enumerate(_each(paths, one)):
+        if isinstance(result, BadPicture):
+            raise BadData(f"{path} vanished or changed while the folder was read; run the same command again")
+        out[number] = result
+    return out
+
+
+def _shape_for(shapes: list[tuple[int, ...]], shape: Any, channels: int | None) -> tuple[tuple[int, ...], list[str]]:
+    """The size that all pictures are fitted to, and what is to be said about it."""
+    kinds = {s[0] for s in shapes}
+    own = channels or (next(iter(kinds)) if len(kinds) == 1 else 3)
+    if channels is None and len(kinds) > 1 and not kinds <= {1, 3}:
+        raise BadData(f"pictures of {sorted(kinds)} channels came together; ask for --channels 1 or 3")
+    sizes = {s[1:] for s in shapes}
+    notes = ["grey pictures among colour ones were made colour"] if len(kinds) > 1 and own == 3 else []
+    if shape is not None:
+        wanted = (channels or own, *shape[1:])
+    elif len(sizes) == 1 and max(next(iter(sizes))) <= _LONGEST_SIDE:
+        return (own, *next(iter(sizes))), notes
+    else:
+        height, width = (float(np.median([s[i] for s in shapes])) for i in (1, 2))
+        scale = min(1.0, _LONGEST_SIDE / max(height, width))
+        rounded = [max(_MULTIPLE, round(side * scale / _MULTIPLE) * _MULTIPLE) for side in (height, width)]
+        wanted = (own, *rounded)
+    changed = sum(s[1:] != wanted[1:] for s in shapes)
+    if changed:
+        notes.append(
+            f"{changed} of {len(shapes)} pictures are resized to {wanted[1]}x{wanted[2]} for codes (--size HxW)"
+        )
+    return wanted, notes
+
+
+def _refuse_all_equal(keys: tuple[str, ...]) -> None:
+    if len(keys) == 1:
+        raise BadData("one picture came; an autoencoder learns from at least 3 different ones (better hundreds)")
+    if len(set(keys)) == 1:
+        raise BadData(f"all {len(keys)} pictures are equal; there is nothing to learn")
+
+
+def _groups(names: tuple[str, ...], group_by: str | None) -> tuple[str, ...] | None:
+    if group_by is None:
+        return None
+    if group_by == "folder":
+        return tuple(str(Path(name).parent) for name in names)
+    try:
+        pattern = re.compile(group_by)
+    except re.error as error:
+        raise BadOption(
+            f"--group-by {group_by!r} is no pattern ({error}); it takes folder, or one like '(.*)_'"
+        ) from error
+    found = [pattern.search(name) for name in names]
+    if not any(found):
+        raise BadOption(f"--group-by {group_by!r} fits no path, such as {names[0]}; it takes folder, or a pattern")
+    return tuple(
+        (match.group(1) if match.re.groups else match.group(0)) if match else name
+        for match, name in zip(found, names, strict=True)
+    )

@@ -1,0 +1,137 @@
+"""Tables of numbers: CSV, .npy, .npz. Missing cells become NaN; text columns are named and left out."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from narrows._errors import BadData
+
+_MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
+_NAMES = ("X", "x", "data", "arr_0")
+"""Arrays that an .npz with several is looked through for."""
+
+
+class Table(NamedTuple):
+    """N D of floats, NaN where a cell is missing."""
+
+    values: np.ndarray
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read_csv(path: Path) -> Table:
+    """A CSV of numbers; comma, semicolon (then decimal commas are read too) or tab. Raises BadData."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        text = path.read_text(encoding="latin-1")
+    except OSError as error:
+        raise BadData(f"{path} cannot be read ({error.strerror})") from error
+    first = text.split("\n", 1)[0]
+    mark = max(",;\t", key=first.count)
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=mark) if any(c.strip() for c in row)]
+    except csv.Error as error:
+        raise BadData(f"{path} is no CSV table ({error})") from error
+    if not rows:
+        raise BadData(f"{path} is empty; a table has a row for each example and a column for each value")
+    width = len(rows[0])
+    bad = next((n for n, row in enumerate(rows, 1) if len(row) != width), None)
+    if bad is not None:
+        raise BadData(
+            f"{path} has {len(rows[bad - 1])} cells in line {bad} and {width} in line 1; rows are equally long"
+        )
+    has_header = all(_number(cell, mark) is None and cell.strip().lower() not in _MISSING for cell in rows[0]) or (
+        any(_number(cell, mark) is None and cell.strip() for cell in rows[0])
+        and len(rows) > 1
+        and sum(_number(c, mark) is not None for c in rows[1]) > sum(_number(c, mark) is not None for c in rows[0])
+    )
+    header = [cell.strip() or f"column {i}" for i, cell in enumerate(rows[0], 1)] if has_header else None
+    body = rows[1:] if has_header else rows
+    names = header or [f"column {i}" for i in range(1, width + 1)]
+    kept, columns, dropped = [], [], []
+    for index, name in enumerate(_unique(names)):
+        cells = [row[index] for row in body]
+        values = [np.nan if c.strip().lower() in _MISSING else _number(c, mark) for c in cells]
+        if any(value is None for value in values):
+            dropped.append(name)
+        else:
+            kept.append(np.array(values, dtype=np.float64))
+            columns.append(name)
+    if not kept:
+        raise BadData(f"{path} has no column of numbers ({', '.join(names[:5])}); encode its texts as numbers first")
+    notes = (f"text columns left out: {', '.join(dropped)}",) if dropped else ()
+    return checked(np.stack(kept, 1), tuple(columns), notes, str(path))
+
+
+def read_numpy(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The array in an .npy or .npz file, and notes. Pickled objects are refused. Raises BadData."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded, ()
+        with loaded:
+            names = list(loaded.files)
+            numeric = [name for name in names if loaded[name].dtype.kind in "fiub"]
+            name = next((n for n in _NAMES if n in numeric), numeric[0] if len(numeric) == 1 else None)
+            if name is None:
+                raise BadData(f"{path} holds {', '.join(names) or 'nothing'}; name the array to learn from X")
+            left = [other for other in names if other != name]
+            return loaded[name], (f"{path.name}: {name} is used, {', '.join(left)} left out",) if left else ()
+    except BadData:
+        raise
+    except Exception as error:  # numpy raises whatever it likes on broken files
+        raise BadData(f"{path} cannot be read as a NumPy file ({str(error)[:120]}); pickles are never read") from error
+
+
+def checked(values: np.ndarray, columns: tuple[str, ...], notes: tuple[str, ...], where: str) -> Table:
+    """A table that can be learned from. Raises BadData for infinities, one row, nothing known."""
+    if values.ndim != 2:
+        raise BadData(f"{where} has shape {values.shape}; a table has rows and columns")
+    if len(values) < 2:
+        raise BadData(f"{where} has {len(values)} row; at least 3 different rows are needed")
+    infinite = [columns[i] for i in np.flatnonzero(np.isinf(values).any(0))]
+    if infinite:
+        raise BadData(f"{where} has infinities in {', '.join(infinite[:5])}; replace them or leave those cells empty")
+    known = np.isfinite(values)
+    empty = [columns[i] for i in np.flatnonzero(~known.any(0))]
+    if len(empty) == len(columns):
+        raise BadData(f"{where} has no known cell at all")
+    if empty:
+        keep = known.any(0)
+        values, columns = values[:, keep], tuple(c for c, k in zip(columns, keep, strict=True) if k)
+        notes = (*notes, f"empty columns left out: {', '.join(empty)}")
+    low, high = np.nanmin(values, 0), np.nanmax(values, 0)
+    constant = [columns[i] for i in np.flatnonzero(low == high)]
+    if len(constant) == len(columns):
+        raise BadData(f"{where} has the same values in every row; there is nothing to learn")
+    if constant:
+        notes = (*notes, f"constant columns (they say nothing): {', '.join(constant[:10])}")
+    missing = int((~np.isfinite(values)).sum())
+    if missing:
+        notes = (*notes, f"{missing} missing cells ({missing / values.size:.1%}): masked in the loss")
+    return Table(values, columns, notes)
+
+
+def _number(cell: str, mark: str) -> float | None:
+    cell = cell.strip()
+    if mark == ";" and "," in cell:
+        cell = cell.replace(".", "").replace(",", ".")
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def _unique(names: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found

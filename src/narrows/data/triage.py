@@ -1,0 +1,79 @@
+"""What a folder holds: which files can be tried, and why the others cannot."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from narrows._errors import BadData
+from narrows.data.images import READABLE
+
+_NUMBERS = (".csv", ".tsv", ".npy", ".npz")
+
+
+@dataclass(frozen=True)
+class Triage:
+    """Files by what they seem to be; what turned out unreadable is added while reading."""
+
+    pictures: tuple[Path, ...] = ()
+    tables: tuple[Path, ...] = ()
+    """CSV, .npy, .npz and IDX files."""
+    skipped: tuple[tuple[str, str], ...] = ()
+    """(path, reason)"""
+    notes: tuple[str, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+    """Suffix to number of files."""
+
+    def adding(self, *, skipped: Iterable[tuple[str, str]] = (), notes: Iterable[str] = ()) -> Triage:
+        """The same with more left out and more said."""
+        return dataclasses.replace(self, skipped=(*self.skipped, *skipped), notes=(*self.notes, *notes))
+
+
+def look_through(place: Path) -> Triage:
+    """A file, or everything below a folder, sorted by path. Raises BadData when there is nothing at `place`."""
+    if not place.exists():
+        raise BadData(f"{place} does not exist; give a folder of pictures, a picture, a table or an IDX file")
+    if place.is_file():
+        return _sorted_out([place], place.parent, [])
+    skipped: list[tuple[str, str]] = []
+    files: list[Path] = []
+
+    def refuse(error: OSError) -> None:
+        skipped.append((str(error.filename), f"cannot be opened: {error.strerror}"))
+
+    # os.walk does not follow links to folders, so a link that points at itself ends nowhere.
+    for folder, inner, names in os.walk(place, onerror=refuse):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        for name in inner:
+            if (Path(folder) / name).is_symlink():
+                skipped.append((str((Path(folder) / name).relative_to(place)), "a link to a folder is not followed"))
+        files += [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
+    return _sorted_out(files, place, skipped)
+
+
+def is_idx(path: Path) -> bool:
+    """Whether a file is named as MNIST's are: `...-idx3-ubyte`, gzipped or not."""
+    name = path.name.removesuffix(".gz")
+    return name.endswith((".idx", "-ubyte")) or "-idx" in name or ".idx" in name
+
+
+def _sorted_out(files: list[Path], root: Path, skipped: list[tuple[str, str]]) -> Triage:
+    pictures, tables = [], []
+    for path in files:
+        shown = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+        if path.is_symlink() and not path.exists():
+            skipped.append((shown, "a link that leads nowhere"))
+        elif not path.is_file():
+            skipped.append((shown, "not a file"))
+        elif is_idx(path) or path.suffix.lower() in _NUMBERS:
+            tables.append(path)
+        elif path.suffix.lower() in READABLE:
+            pictures.append(path)
+        else:
+            skipped.append((shown, f"{path.suffix or 'no suffix'}: neither picture nor table"))
+    counts = Counter(path.suffix.lower() for path in [*pictures, *tables])
+    return Triage(tuple(pictures), tuple(tables), tuple(skipped), (), dict(counts))

@@ -1,0 +1,1 @@
+"""Measuring: metrics, the simple alternatives, intervals, and the verdict."""

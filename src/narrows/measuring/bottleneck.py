@@ -1,0 +1,95 @@
+"""The verdict: did the network beat the simple alternative, and how sure is that?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from narrows.measuring.intervals import Interval, bootstrap_difference, bootstrap_ratio
+
+_WORDS = {
+    "en": {
+        "pictures": "pictures",
+        "rows": "rows",
+        "codes": "On {n} held-out {what}, the network's error is {ratio} of PCA's at the same code size ({code} values)",
+        "net wins": "the network wins.",
+        "pca wins": "PCA wins: it is simpler and faster, so use it, or give the network more data or time.",
+        "undecided": "the interval holds 1, so no difference could be shown.",
+        "gain": "On {n} held-out pictures, the network gains {gain} dB over the untouched input and {over} dB over the "
+        "best classical filter ({filter})",
+        "filter wins": "the classical filter wins: use it, or give the network more data or time.",
+        "undecided gain": "the interval holds 0, so no difference to the filter could be shown.",
+        "no gain": "the network does not improve the pictures: do not use it.",
+    },
+    "vi": {
+        "pictures": "ảnh",
+        "rows": "dòng",
+        "codes": "Trên {n} {what} để riêng, sai số của mạng bằng {ratio} lần sai số của PCA với cùng kích thước mã "
+        "({code} giá trị)",
+        "net wins": "mạng thắng.",
+        "pca wins": "PCA thắng: đơn giản và nhanh hơn, hãy dùng PCA, hoặc cho mạng thêm dữ liệu hay thời gian.",
+        "undecided": "khoảng tin cậy chứa 1 nên chưa thấy được sự khác biệt.",
+        "gain": "Trên {n} ảnh để riêng, mạng tăng {gain} dB so với ảnh đầu vào và {over} dB so với bộ lọc cổ điển tốt "
+        "nhất ({filter})",
+        "filter wins": "bộ lọc cổ điển thắng: hãy dùng nó, hoặc cho mạng thêm dữ liệu hay thời gian.",
+        "undecided gain": "khoảng tin cậy chứa 0 nên chưa thấy được sự khác biệt với bộ lọc.",
+        "no gain": "mạng không làm ảnh tốt hơn: không nên dùng.",
+    },
+}
+
+
+class Verdict(NamedTuple):
+    """Who won, whether that is decided at 95 %, and by how much."""
+
+    winner: str
+    """"network", the alternative's name, or "nobody"."""
+    decided: bool
+    ratio: Interval | None
+    """Of errors, network over PCA; for codes."""
+    gain: Interval | None
+    """In dB over the best filter; for restoration."""
+    facts: dict[str, str]
+    outcome: str
+    template: str
+
+    def sentence(self, lang: str = "en") -> str:
+        """The verdict in words, "en" or "vi"."""
+        words = _WORDS[lang]
+        facts = {name: words.get(value, value) for name, value in self.facts.items()}
+        mark = "; " if lang == "vi" else ": "
+        return words[self.template].format(**facts) + mark + words[self.outcome]
+
+
+def judge_codes(
+    network: Tensor, others: dict[str, Tensor], code_size: int, *, generator: torch.Generator, form: str = "picture"
+) -> Verdict:
+    """From N held-out errors of the network and of "PCA", in the same order."""
+    ratio = bootstrap_ratio(network, others["PCA"], generator=generator)
+    facts = {
+        "n": str(len(network)), "what": "pictures" if form == "picture" else "rows", "ratio": str(ratio),
+        "code": str(code_size),
+    }  # fmt: skip
+    if ratio.high < 1:
+        return Verdict("network", True, ratio, None, facts, "net wins", "codes")
+    if ratio.low > 1:
+        return Verdict("PCA", True, ratio, None, facts, "pca wins", "codes")
+    return Verdict("nobody", False, ratio, None, facts, "undecided", "codes")
+
+
+def judge_restoration(
+    network: Tensor, untouched: Tensor, filters: dict[str, Tensor], *, generator: torch.Generator
+) -> Verdict:
+    """From N held-out PSNRs, in dB, of the network, the input as it was, and each filter."""
+    best = max(filters, key=lambda name: float(filters[name].mean()))
+    gain = bootstrap_difference(network, untouched, generator=generator)
+    over = bootstrap_difference(network, filters[best], generator=generator)
+    facts = {"n": str(len(network)), "gain": str(gain), "over": str(over), "filter": best}
+    if gain.high < 0:
+        return Verdict("untouched", True, None, over, facts, "no gain", "gain")
+    if over.low > 0:
+        return Verdict("network", True, None, over, facts, "net wins", "gain")
+    if over.high < 0:
+        return Verdict(best, True, None, over, facts, "filter wins", "gain")
+    return Verdict("nobody", False, None, over, facts, "undecided gain", "gain")

@@ -1,0 +1,96 @@
+"""The network beside the simple alternative, on held-out examples: what the report's first sentence rests on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from narrows.measuring.baselines import MeanBaseline, PCABaseline
+from narrows.measuring.bottleneck import Verdict, judge_codes, judge_restoration
+from narrows.measuring.evaluate import Scored, evaluate, mean_square
+from narrows.measuring.filters import best_filter
+from narrows.measuring.metrics import METRICS
+from narrows.model.model import Model
+from narrows.training.seeds import generator
+
+_MOST_TO_CHOOSE_BY = 24
+"""Training pictures by which a classical filter's setting is chosen."""
+
+
+class Judgement(NamedTuple):
+    """Held-out scores of the network and of each alternative, in the same order of pictures."""
+
+    metric: str
+    network: Scored
+    alternatives: dict[str, Scored]
+    """"PCA", "mean", or "untouched", "direct" and the filter's name."""
+    learned: Scored
+    """The network on training examples: beside the held-out error, the gap."""
+    verdict: Verdict
+    filter: str = ""
+    """The best classical filter's name, as it stands in `alternatives`."""
+
+
+def judge(
+    model: Model, training: list[Tensor], learned: list[Tensor], held_out: list[Tensor], *, seed: int = 0,
+    twin: Model | None = None,
+) -> Judgement:  # fmt: skip
+    """`training` fits the alternatives, `learned` are training examples to measure the gap by, `held_out` judges."""
+    network = evaluate(model, held_out, seed=seed)
+    seen = evaluate(model, learned, seed=seed + 1)
+    random = generator(seed, "bootstrap")
+    if model.task.metric == "mse" and model.code_size is not None:
+        alternatives = _codes(model, training, network)
+        errors = {name: scored.errors for name, scored in alternatives.items()}
+        verdict = judge_codes(network.errors, errors, model.code_size, generator=random, form=model.form)
+        return Judgement(model.task.metric, network, alternatives, seen, verdict)
+    damaged = evaluate(model, learned[:_MOST_TO_CHOOSE_BY], seed=seed + 2)
+    chosen = best_filter(damaged.inputs, damaged.targets)
+    label = f"{chosen.name} {chosen.setting:g}" if isinstance(chosen.setting, (int, float)) else chosen.name
+    filtered = [chosen.apply(x).clamp(0, 1) for x in network.inputs]
+    alternatives = {
+        "untouched": _scored(model, network, [x.clamp(0, 1) for x in network.inputs]),
+        label: _scored(model, network, filtered),
+    }
+    if twin is not None:
+        alternatives["direct"] = evaluate(twin, held_out, seed=seed)
+    verdict = judge_restoration(
+        network.scores, alternatives["untouched"].scores, {label: alternatives[label].scores}, generator=random
+    )
+    return Judgement(model.task.metric, network, alternatives, seen, verdict, label)
+
+
+def _codes(model: Model, training: list[Tensor], network: Scored) -> dict[str, Scored]:
+    """PCA at the same code size and the mean, fitted on training examples in the units that the errors are in."""
+    rows = torch.stack(training)
+    if model.standardise is not None:
+        rows = model.standardise(rows)[0]
+    rows, wanted = rows.flatten(1), torch.stack(network.targets).flatten(1)
+    assert model.code_size is not None
+    pca = PCABaseline().fit(rows, min(model.code_size, rows.shape[1]))
+    mean = MeanBaseline().fit(rows)
+    like = network.targets[0].shape
+    return {
+        "PCA": _scored(model, network, list(pca.reconstruct(wanted).unflatten(1, like))),
+        "mean": _scored(model, network, list(mean.reconstruct(wanted).unflatten(1, like))),
+    }
+
+
+def _scored(model: Model, network: Scored, results: list[Tensor]) -> Scored:
+    """Somebody else's results for the same inputs."""
+    if model.form == "picture":
+        results = [r.clamp(0, 1) for r in results]
+    known = network.known or [None] * len(results)
+    errors = torch.cat(
+        [
+            mean_square(r[None], t[None], None if k is None else k[None])
+            for r, t, k in zip(results, network.targets, known, strict=True)
+        ]
+    )
+    if model.form == "table":
+        return Scored(network.inputs, network.targets, results, errors, errors, network.known)
+    metric = METRICS[model.task.metric].of
+    scores = torch.cat([metric(r[None], t[None]) for r, t in zip(results, network.targets, strict=True)])
+    return Scored(network.inputs, network.targets, results, errors, scores)

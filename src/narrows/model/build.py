@@ -1,0 +1,207 @@
+"""Making a model: names and hyperparameters in, a network with its card out, every default filled in and explained."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+import torch
+
+from narrows._contract import AbstractArchitecture, AbstractAutoencoder, AbstractTask
+from narrows._errors import BadOption, BadPairing, UnknownName
+from narrows._registry import architectures, kinds, tasks
+from narrows.model.card import FORMAT
+from narrows.model.model import Model
+from narrows.nn.losses import get_loss
+
+_SMALL_PICTURE = 1024
+"""Values up to which a fully connected net is the default: 32x32 grey. Beyond, convolutions learn more per second."""
+
+
+def make(
+    *,
+    shape: tuple[int, ...],
+    kind: str | None = None,
+    architecture: str | None = None,
+    task: str = "reconstruct",
+    code_size: int | None = None,
+    n_layers: int | None = None,
+    n_nodes: int | tuple[int, ...] | None = None,
+    loss: str = "mse",
+    options: dict[str, Any] | None = None,
+    seed: int = 0,
+) -> Model:
+    """A fresh model for pictures of `shape` (C, H, W) or rows of `shape` (D,).
+
+    `options` go by name to the kind, the task or the architecture, whichever has them (`{"beta": 4.0}`).
+    Weights are drawn from `seed`; torch's own generator is left where it was.
+
+    Raises UnknownName, BadOption, BadPairing.
+    """
+    form = "picture" if len(shape) == 3 else "table"
+    task_class = tasks[task]
+    kind, architecture, code_size, reasons = _choose(task_class, kind, architecture, code_size, shape)
+    kind_class, arch_class = kinds[kind], architectures[architecture]
+    _check_pairing(form, task, task_class, kind, kind_class, architecture, arch_class, loss)
+    options = dict(options or {})
+    task_options = _take(options, task_class)
+    kind_options = _take(options, kind_class, but=("net", "loss", "code_size"))
+    arch_options = _take(options, arch_class, but=("shape", "extra", "n_layers", "n_nodes"))
+    if options:
+        known = [n for c in (kind_class, task_class, arch_class) for n in _parameters(c) if n not in _OWN]
+        raise UnknownName.of("option", next(iter(options)), known or ["(none)"])
+    code_size, why = _code_size(kind, kind_class, code_size, shape)
+    reasons |= why
+    plan = arch_class.plan(shape, n_layers, n_nodes, code_size)
+    reasons |= plan.reasons
+    card = {
+        "format": FORMAT,
+        "narrows": _version(),
+        "form": form,
+        "shape": list(shape),
+        "kind": {"name": kind, "options": kind_options | ({} if code_size is None else {"code_size": code_size})},
+        "architecture": {
+            "name": architecture,
+            "options": arch_options | {"n_layers": plan.n_layers, "n_nodes": list(plan.n_nodes)},
+        },
+        "task": {"name": task, "options": task_options},
+        "loss": loss,
+        "link": kind_class.link if form == "picture" else "identity",
+        "data": {},
+        "training": {"seed": seed},
+        "scores": {},
+        "about": {"reasons": reasons},
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build(card)
+
+
+def build(card: dict[str, Any]) -> Model:
+    """The network that a card describes, with weights drawn from torch's own generator.
+
+    Raises UnknownName, BadOption, BadPairing, and TypeError for options that the constructor does not have.
+    """
+    shape = tuple(card["shape"])
+    task = tasks[card["task"]["name"]](**card["task"]["options"])
+    settings = dict(card["architecture"]["options"])
+    settings["n_nodes"] = tuple(settings["n_nodes"])
+    net: AbstractArchitecture = architectures[card["architecture"]["name"]](shape=shape, extra=task.extra, **settings)
+    autoencoder: AbstractAutoencoder = kinds[card["kind"]["name"]](
+        net=net, loss=get_loss(card["loss"], card["link"]), **card["kind"]["options"]
+    )
+    return Model(card, net=net, autoencoder=autoencoder, task=task)
+
+
+_OWN = frozenset({"net", "loss", "code_size", "shape", "extra", "n_layers", "n_nodes"})
+
+
+def _choose(
+    task_class: type[AbstractTask],
+    kind: str | None,
+    architecture: str | None,
+    code_size: int | None,
+    shape: tuple[int, ...],
+) -> tuple[str, str, int | None, dict[str, str]]:
+    """Kind and architecture where they were not said."""
+    reasons = {}
+    if kind is None:
+        kind = task_class.kind
+        reasons["kind"] = "what this task is best done with"
+        if kind == "direct" and (
+            code_size is not None or (architecture and "whole" not in architectures[architecture].offers)
+        ):
+            kind, reasons["kind"] = "undercomplete", "a code was asked for"
+    if architecture is None:
+        architecture = task_class.architecture
+        reasons["architecture"] = "what this task is best done with"
+        needs = kinds[kind].needs
+        if architecture == "auto" or not needs <= architectures[architecture].offers:
+            values = math.prod(shape)
+            small = len(shape) == 1 or values <= _SMALL_PICTURE
+            architecture = "mlp" if small and "vector" in needs else "conv"
+            reasons["architecture"] = (
+                f"{values} values are few: fully connected learns most per second"
+                if small
+                else f"{values} values are many: convolutions need fewer weights"
+            )
+    return kind, architecture, code_size, reasons
+
+
+def _check_pairing(
+    form: str,
+    task: str,
+    task_class: type[AbstractTask],
+    kind: str,
+    kind_class: type[AbstractAutoencoder],
+    architecture: str,
+    arch_class: type[AbstractArchitecture],
+    loss: str,
+) -> None:
+    """Refuse, in a sentence, what cannot work together."""
+    if not kind_class.needs <= arch_class.offers:
+        fit = [
+            n for n in architectures if kind_class.needs <= architectures[n].offers and form in architectures[n].accepts
+        ]
+        raise BadPairing(
+            f"{kind} needs an architecture that offers {_names(kind_class.needs)}; {architecture} offers "
+            f"{_names(arch_class.offers)}: --arch {fit[0] if fit else '?'}"
+        )
+    for name, thing, option in ((architecture, arch_class, "--arch mlp"), (task, task_class, "--task reconstruct")):
+        if form not in thing.accepts:
+            raise BadPairing(f"{name} works on {_names(thing.accepts)}s; this is a {form}: {option}")
+    if "density" in kind_class.needs_loss and not get_loss(loss).is_density:
+        raise BadPairing(f"{kind} needs a loss that is a density; {loss} is none: --loss mse, l1 or bce")
+
+
+def _code_size(
+    kind: str, kind_class: type[AbstractAutoencoder], code_size: int | None, shape: tuple[int, ...]
+) -> tuple[int | None, dict[str, str]]:
+    if "code_size" not in _parameters(kind_class):
+        if code_size is not None:
+            raise BadOption(f"{kind} has no code, so it takes no code_size; leave it out or take --kind undercomplete")
+        return None, {}
+    values, reasons = math.prod(shape), {}
+    if code_size is None:
+        # A 25th of the values, as 30 of MNIST's 784; tables are small, and keep half of their columns.
+        code_size = max(1, values // 2) if len(shape) == 1 and values <= 16 else max(2, min(128, round(values / 25)))
+        code_size = min(code_size, values)
+        reasons["code_size"] = f"about {'half' if len(shape) == 1 and values <= 16 else 'a 25th'} of {values} values"
+    if isinstance(code_size, bool) or not isinstance(code_size, int):
+        raise BadOption(f"code_size={code_size!r}; it takes a whole number, such as --code-size 32")
+    if not 1 <= code_size <= values:
+        raise BadOption(
+            f"code_size={code_size}; an input of {values} values takes a code of 1 to {values}, such as "
+            f"--code-size {max(1, min(32, values // 2))}"
+        )
+    return code_size, reasons
+
+
+def _parameters(cls: type) -> dict[str, inspect.Parameter]:
+    return {n: p for n, p in inspect.signature(cls).parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def _take(options: dict[str, Any], cls: type, but: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The constructor's own options, defaults filled in; what is taken leaves `options`."""
+    taken = {}
+    for name, parameter in _parameters(cls).items():
+        if name in but:
+            continue
+        if name in options:
+            taken[name] = options.pop(name)
+        elif parameter.default is not inspect.Parameter.empty:
+            taken[name] = parameter.default
+        else:
+            raise BadOption(f"{cls.__name__.lower()} needs a value for {name}: --set {name}=...")
+    return taken
+
+
+def _names(things: frozenset[str]) -> str:
+    return " or ".join(sorted(things))
+
+
+def _version() -> str:
+    from narrows import __version__
+
+    return __version__

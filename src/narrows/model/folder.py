@@ -1,0 +1,146 @@
+"""A model is a folder: `model.safetensors`, `model.json`, `README.md`. Never a pickle, never code.
+
+The card and every tensor's checksum also stand in the safetensors file's metadata, so that this one file is enough
+and a single changed bit is known. Loading builds the net without memory first and compares what the card promises
+with what the file holds, so a hostile card cannot make the program allocate what is not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from narrows._errors import BadModelFile, NarrowsError
+from narrows._files import make_folder, refuse_to_overwrite, write_atomically
+from narrows.model import card as cards
+from narrows.model.build import build
+from narrows.model.model import Model
+
+WEIGHTS, CARD, README = "model.safetensors", "model.json", "README.md"
+
+
+def to_bytes(model: Model) -> bytes:
+    """The whole model as the bytes of one safetensors file."""
+    skipped = tuple(f"autoencoder.{name}." for name in model.autoencoder.training_only)
+    state = model.state_dict()
+    tensors = {n: t.detach().cpu().contiguous() for n, t in state.items() if not n.startswith(skipped or ("\0",))}
+    text = cards.dump(model.card)
+    sums = {name: _checksum(tensor) for name, tensor in tensors.items()}
+    header = {
+        "card": text,
+        "card_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "checksums": json.dumps(sums, sort_keys=True),
+    }
+    return safetensors.torch.save(tensors, header)
+
+
+def from_bytes(data: bytes, where: str = "these bytes") -> Model:
+    """The model in the bytes of a safetensors file. Raises BadModelFile for anything but a whole one."""
+    header = _header(data, where)
+    card = cards.parse(header.get("card", ""), where)
+    if header.get("card_sha256") != hashlib.sha256(header["card"].encode()).hexdigest():
+        raise BadModelFile(f"{where} has a damaged card; get the model anew")
+    try:
+        tensors = safetensors.torch.load(data)
+        sums = json.loads(header.get("checksums", "null"))
+    except (ValueError, TypeError, safetensors.SafetensorError) as error:
+        raise BadModelFile(f"{where} is damaged ({error}); get the model anew") from error
+    if not isinstance(sums, dict) or sums != {name: _checksum(tensor) for name, tensor in tensors.items()}:
+        raise BadModelFile(f"{where} has damaged weights: a checksum does not fit; get the model anew")
+    return _filled(card, tensors, where)
+
+
+def save(model: Model, folder: Path, *, readme: str = "", force: bool = False) -> Path:
+    """Write the folder. Raises WouldOverwrite when a model stands there and `force` is not given; CannotWrite."""
+    make_folder(folder)
+    for name in (WEIGHTS, CARD, README):
+        refuse_to_overwrite(folder / name, force)
+    # The weights last: a folder without them is not taken for a model.
+    write_atomically(folder / README, readme.encode())
+    write_atomically(folder / CARD, cards.dump(model.card).encode())
+    write_atomically(folder / WEIGHTS, to_bytes(model))
+    return folder
+
+
+def load(path: str | Path) -> Model:
+    """A model from its folder, or from its safetensors file alone. Raises BadModelFile. Runs no code, reads no pickle."""
+    path = Path(path)
+    file = path / WEIGHTS if path.is_dir() else path
+    if not file.exists():
+        raise BadModelFile(f"{path} is no model: {file} does not exist; a model is a folder that 'narrows fit' wrote")
+    if file.suffix != ".safetensors":
+        raise BadModelFile(f"{path} is no model: a model is a folder, or its file {WEIGHTS}; pickles are never read")
+    try:
+        data = file.read_bytes()
+        beside = (path / CARD).read_bytes() if path.is_dir() and (path / CARD).exists() else None
+    except OSError as error:
+        raise BadModelFile(f"{path} cannot be read ({error.strerror})") from error
+    if path.is_dir() and beside is None:
+        raise BadModelFile(f"{path} lacks {CARD}; restore it, or give {file} alone")
+    if beside is not None:
+        card = cards.parse(beside, str(path / CARD))
+        if card != cards.parse(_header(data, str(file)).get("card", ""), str(file)):
+            raise BadModelFile(f"{path / CARD} and {file} disagree; one of them was changed: get the model anew")
+    return from_bytes(data, str(file))
+
+
+def _header(data: bytes, where: str) -> dict[str, str]:
+    """The metadata of a safetensors file: 8 bytes of length, then JSON."""
+    try:
+        length = int.from_bytes(data[:8], "little")
+        if len(data) < 8 or length > len(data) - 8 or length > 100 << 20:
+            raise ValueError("it is cut short")
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__")
+        if not isinstance(metadata, dict):
+            raise ValueError("it carries no model card")
+        return metadata
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise BadModelFile(
+            f"{where} is no narrows model ({error}); a model is a folder that 'narrows fit' wrote"
+        ) from error
+
+
+def _filled(card: dict[str, Any], tensors: dict[str, Tensor], where: str) -> Model:
+    try:
+        with torch.device("meta"):
+            model = build(card)
+    except NarrowsError as error:
+        raise BadModelFile(f"{where} cannot be built: {error}") from error
+    except (TypeError, ValueError, RuntimeError, KeyError, IndexError, AttributeError) as error:
+        raise BadModelFile(f"{where} has a card that no model fits ({error})") from error
+    skipped = tuple(f"autoencoder.{name}." for name in model.autoencoder.training_only)
+    wanted = {n: t for n, t in model.state_dict().items() if not n.startswith(skipped or ("\0",))}
+    _compare(wanted, tensors, where)
+    model.load_state_dict(tensors, strict=not skipped, assign=True)
+    for name in model.autoencoder.training_only:
+        delattr(model.autoencoder, name)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return model.eval()
+
+
+def _compare(wanted: dict[str, Tensor], came: dict[str, Tensor], where: str) -> None:
+    missing, beyond = wanted.keys() - came.keys(), came.keys() - wanted.keys()
+    if missing or beyond:
+        names = ", ".join(sorted(missing or beyond)[:3])
+        raise BadModelFile(f"{where} {'lacks' if missing else 'holds more than its card says:'} {names}")
+    for name, tensor in came.items():
+        if tensor.shape != wanted[name].shape or tensor.dtype != wanted[name].dtype:
+            raise BadModelFile(
+                f"{where} has {name} as {tensor.dtype} {tuple(tensor.shape)}; its card says "
+                f"{wanted[name].dtype} {tuple(wanted[name].shape)}"
+            )
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise BadModelFile(f"{where} has values in {name} that are not numbers")
+
+
+def _checksum(tensor: Tensor) -> int:
+    return zlib.crc32(tensor.view(-1).view(torch.uint8).numpy().data) if tensor.numel() else 0

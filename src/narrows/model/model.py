@@ -1,0 +1,138 @@
+"""A model: what a card describes, with weights, and the few things that one does with it.
+
+The children's names are the tensors' prefixes in the file: `standardise`, `autoencoder`, `task`, `prior`.
+Everything here is safe from many threads at once: nothing is written while a picture passes through.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from narrows._contract import AbstractArchitecture, AbstractAutoencoder, AbstractTask, Batch, DataFacts, Step
+from narrows._errors import BadData, NotSupported
+from narrows.model.standardise import Standardise
+
+_ROWS_AT_ONCE = 256
+
+
+class Model(nn.Module):
+    """Card and network. Made by `make`, `load`; methods take and give tensors (`using` converts everything else)."""
+
+    prior: nn.Module | None
+
+    def __init__(
+        self, card: dict[str, Any], *, net: AbstractArchitecture, autoencoder: AbstractAutoencoder, task: AbstractTask
+    ) -> None:
+        super().__init__()
+        self.card = card
+        self.shape: tuple[int, ...] = tuple(card["shape"])
+        self.form: str = card["form"]
+        self.net_facts = _NetFacts(net)
+        self.standardise = Standardise(self.shape[0]) if self.form == "table" else None
+        self.autoencoder = autoencoder
+        self.task = task
+        self.prior = None
+        self.eval()
+
+    # What a card says, under the names of the field
+
+    @property
+    def kind(self) -> str:
+        """The kind's registered name."""
+        return self.card["kind"]["name"]
+
+    @property
+    def code_size(self) -> int | None:
+        """Values in the code; None for a model without one."""
+        return self.card["kind"]["options"].get("code_size")
+
+    @property
+    def can(self) -> frozenset[str]:
+        """Of "code", "draw", "indices", "likelihood"."""
+        return self.autoencoder.gives
+
+    # Learning
+
+    def batch(self, examples: Tensor, step: Step) -> Batch:
+        """B *shape, as a source gives them (a table's missing cells are NaN) -> what the loop learns from."""
+        if self.standardise is None:
+            return self.task.example(examples, step)
+        values, known = self.standardise(examples)
+        x, target, weight = self.task.example(values, step)
+        return Batch(x, target, known if weight is None else weight * known)
+
+    def facts(self, examples: Tensor, count: int, step: Step) -> DataFacts:
+        """What `start` may know, from up to 1024 examples of `count`."""
+        batch = self.batch(examples[:1024], step)
+        return DataFacts(count, batch.target.mean(0), batch.x, step.generator)
+
+    # Using: tensors in, tensors out, in batches that fit in memory
+
+    @torch.no_grad()
+    def encode(self, x: Tensor) -> Tensor:
+        """B *shape -> B D. Raises NotSupported without a code, BadData for another shape."""
+        self._needs("code", "encode")
+        return self._in_parts(lambda part: self.autoencoder.encode(self._input(part)), self._checked(x))
+
+    @torch.no_grad()
+    def decode(self, code: Tensor) -> Tensor:
+        """B D -> B *shape, in the data's units. Raises NotSupported, BadData."""
+        self._needs("code", "decode")
+        if code.dim() != 2 or code.shape[1] != self.code_size:
+            raise BadData(f"codes of shape {tuple(code.shape)} came; this model takes (n, {self.code_size})")
+        return self._in_parts(lambda part: self._output(self.autoencoder.decode(part)), code)
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """B *shape -> B *shape: through the net once. Restoring nets of any size take any H and W that they can."""
+        return self._in_parts(lambda part: self._output(self.autoencoder.restore(self._input(part))), self._checked(x))
+
+    @torch.no_grad()
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        """n new examples: n *shape. Raises NotSupported where nothing says which codes are likely."""
+        if "draw" not in self.can:
+            raise NotSupported(
+                f"{self.kind} has no prior to draw codes from; fit with --kind variational to get new pictures"
+            )
+        codes = self.autoencoder.draw(n, generator)  # type: ignore[operator]
+        return self._in_parts(lambda part: self._output(self.autoencoder.decode(part)), codes)
+
+    def _input(self, x: Tensor) -> Tensor:
+        if self.standardise is not None:
+            return self.standardise(x)[0]
+        return self.task.prepare(x)
+
+    def _output(self, x: Tensor) -> Tensor:
+        return x if self.standardise is None else self.standardise.inverse(x)
+
+    def _needs(self, ability: str, verb: str) -> None:
+        if ability not in self.can:
+            raise NotSupported(
+                f"this model's kind, {self.kind}, has no code, so it cannot {verb}; fit with --kind undercomplete"
+            )
+
+    def _checked(self, x: Tensor) -> Tensor:
+        fixed = "whole" not in self.autoencoder.needs and "grid" not in self.autoencoder.needs
+        expected = self.shape if fixed else self.shape[:1]
+        if x.dim() != len(self.shape) + 1 or tuple(x.shape[1 : 1 + len(expected)]) != expected:
+            what = f"(n, {', '.join(map(str, self.shape))})" if fixed else f"(n, {self.shape[0]}, height, width)"
+            raise BadData(f"data of shape {tuple(x.shape)} came; this model takes {what}")
+        return x.to(self.autoencoder.offset)
+
+    @staticmethod
+    def _in_parts(work: Any, rows: Tensor) -> Tensor:
+        """`work` on a bounded number of rows at a time; always in the same parts, so that results repeat exactly."""
+        if len(rows) <= _ROWS_AT_ONCE:
+            return work(rows)
+        return torch.cat([work(part) for part in rows.split(_ROWS_AT_ONCE)])
+
+
+class _NetFacts:
+    """What outlives the architecture object: what tiling and reports ask of it."""
+
+    def __init__(self, net: AbstractArchitecture) -> None:
+        self.stride, self.reach, self.any_size = net.stride, net.reach, net.any_size
+        self.n_layers, self.n_nodes = net.n_layers, net.n_nodes

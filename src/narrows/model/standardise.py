@@ -1,0 +1,44 @@
+"""Tables only: every column to mean 0 and spread 1, and back; missing cells to 0, and out of the loss."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from narrows._errors import BadData
+
+
+class Standardise(nn.Module):
+    """Kinds never see it. A constant column keeps spread 1, so that nothing is ever divided by 0."""
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, columns: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(columns))
+        self.register_buffer("spread", torch.ones(columns))
+
+    def learn(self, rows: Tensor) -> None:
+        """N D, NaN where missing. In double precision: columns around 1e6 lose their digits in single."""
+        wide = rows.double()
+        if torch.isinf(wide).any():
+            raise BadData("the table holds infinities; replace them or leave those cells empty")
+        known = torch.isfinite(wide)
+        count = known.sum(0).clamp_min(1)
+        mean = wide.nan_to_num(0.0).sum(0) / count
+        variance = ((wide - mean).nan_to_num(0.0).square() * known).sum(0) / count
+        spread = variance.sqrt()
+        # A spread at the level of rounding is a constant column.
+        constant = spread <= 1e-7 * mean.abs().clamp_min(1e-30)
+        self.mean.copy_(mean)
+        self.spread.copy_(torch.where(constant, torch.ones_like(spread), spread))
+
+    def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """B D -> standardised values with 0 for missing, and 1 where a cell is known, 0 where missing."""
+        known = torch.isfinite(rows)
+        return ((rows - self.mean) / self.spread).nan_to_num(0.0, 0.0, 0.0), known.to(rows.dtype)
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """B D back to the units of the columns."""
+        return values * self.spread + self.mean

@@ -1,0 +1,28 @@
+"""The models that ship with the package: found by listing `weights/`, named task-channels or task-channels-variant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from narrows._errors import UnknownName
+
+_WEIGHTS = Path(__file__).parent / "weights"
+_CHANNELS = {1: "grey", 3: "colour"}
+
+
+def shipped() -> dict[str, Path]:
+    """Name to folder, of every shipped model."""
+    return {path.name: path for path in sorted(_WEIGHTS.iterdir()) if (path / "model.json").is_file()}
+
+
+def for_task(stem: str | None, task: str, channels: int) -> Path:
+    """The folder of the shipped model for a task, for pictures of so many channels (3 is colour, others go one by
+    one through the grey model). Raises UnknownName where none ships."""
+    found = shipped()
+    name = f"{stem}-{_CHANNELS.get(channels, 'grey')}"
+    if stem is None or name not in found:
+        raise UnknownName(
+            f"no model for {task!r} ships with narrows; train one with 'narrows fit YOUR-PICTURES --task {task}' and "
+            f"use it with 'narrows restore --model DIR'"
+        )
+    return found[name]

@@ -1,0 +1,1 @@
+"""Losses, and the blocks that three or more architectures use identically."""

@@ -1,0 +1,72 @@
+"""How a model is trained: one dataclass that is the command line's options, the run's JSON and the sweep's space."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from narrows._errors import BadOption
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """Settings of one training run. The budget is exactly one of `minutes`, `epochs`, `steps`."""
+
+    minutes: float | None = None
+    """Training time. A short measurement turns it into a number of steps, which is stored before step 1."""
+    epochs: float | None = None
+    """Passes over the training set."""
+    steps: int | None = None
+    """Optimizer steps."""
+    batch_size: int = 128
+    """Examples per step; the last batch of a pass is as large as the others (it wraps into the next pass)."""
+    learning_rate: float = 1e-3
+    """The highest, after warm-up; then half a cosine down to 1 % of it."""
+    weight_decay: float = 1e-4
+    """AdamW's, on weights with two or more dimensions."""
+    warmup: int = 200
+    """Steps over which the learning rate rises from 0; never more than a tenth of all steps."""
+    clip: float = 1.0
+    """Largest norm of the gradient of all parameters together; 0 does not clip."""
+    ema: float = 0.999
+    """Memory of the averaged weights, which are the ones that are judged and kept; 0 averages nothing. Early on
+    the memory is shorter: (1 + step) / (10 + step)."""
+    evaluations: int = 20
+    """How often the held-out loss is taken, evenly over the run."""
+    patience: int = 0
+    """Stop after this many evaluations without a better held-out loss; 0 never stops early."""
+    precision: str = "auto"
+    """"32-true", "64-true", "bf16-mixed", or "auto": bf16 where the processor has it and the net is convolutional."""
+    micro_batch: int | None = None
+    """Examples that go through the net at once; gradients add up to the whole batch. None is the whole batch."""
+    checkpoint_minutes: float = 1.0
+    """Time between checkpoints; turned into a number of steps together with the budget."""
+    seed: int = 0
+    """Everything random follows from it."""
+    device: str = "auto"
+    """"auto", "cpu", "cuda", "mps"."""
+    devices: int = 1
+    """Processes that share each batch; more than one wants a launcher (`torchrun`)."""
+
+    def __post_init__(self) -> None:
+        budgets = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
+        if len(budgets) != 1:
+            came = " and ".join(f"--{name}" for name in budgets) or "no budget"
+            raise BadOption(f"{came} came; a run has exactly one budget: --minutes 5, --epochs 20 or --steps 2000")
+        for name in (*budgets, "batch_size", "learning_rate", "evaluations", "devices", "checkpoint_minutes"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise BadOption(f"{name}={getattr(self, name)}; it takes a number above 0")
+        for name in ("weight_decay", "warmup", "clip", "patience"):
+            if not getattr(self, name) >= 0:
+                raise BadOption(f"{name}={getattr(self, name)}; it takes 0 or more")
+        if not 0 <= self.ema < 1:
+            raise BadOption(f"ema={self.ema}; it takes a number from 0 to below 1, such as 0.999")
+        if self.micro_batch is not None and self.micro_batch < 1:
+            raise BadOption(f"micro_batch={self.micro_batch}; it takes 1 or more, or nothing for the whole batch")
+        if self.precision not in ("auto", "32-true", "64-true", "bf16-mixed"):
+            raise BadOption(f"precision={self.precision!r}; it takes auto, 32-true, 64-true or bf16-mixed")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)

@@ -1,0 +1,1 @@
+"""Using a trained model: restoring pictures, drawing new ones."""

@@ -1,0 +1,98 @@
+"""What `narrows.load` gives: a model whose methods take and give NumPy arrays, PIL pictures or tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows._errors import BadData, BadOption, NotSupported
+from narrows.data.images import as_batch
+from narrows.model.folder import load as load_model
+from narrows.model.model import Model
+from narrows.training.seeds import generator
+from narrows.using.restore import restore_tensor
+
+
+def load(path: str | Path) -> LoadedModel:
+    """The model in a folder that `narrows fit` wrote, or in its safetensors file. Runs no code, reads no pickle.
+
+    Example: `narrows.load("digits-model").encode(pictures)`. Raises BadModelFile.
+    """
+    return LoadedModel(load_model(path))
+
+
+class LoadedModel:
+    """Pictures in, pictures out; a table's rows in, rows out. Safe to call from many threads."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """Everything the model is, as it stands in model.json."""
+        return self.model.card
+
+    @property
+    def code_size(self) -> int | None:
+        """Values in the code; None for a model without one."""
+        return self.model.code_size
+
+    def encode(self, data: Any) -> np.ndarray:
+        """Pictures or rows -> codes, float32 (n, code_size). Raises NotSupported for kinds without a code."""
+        return self.model.encode(self._inside(data)[0]).numpy()
+
+    def decode(self, codes: Any) -> np.ndarray:
+        """Codes (n, code_size), or one code (code_size,) -> float32 (n, C, H, W) in [0, 1], or (n, columns)."""
+        return self._bounded(self.model.decode(self._codes(codes))).numpy()
+
+    def reconstruct(self, data: Any) -> Any:
+        """Pictures or rows -> the same, brought back from their codes, in the type that came."""
+        x, back = self._inside(data)
+        return back(self._bounded(self.model.reconstruct(x)))
+
+    def restore(self, picture: Any, *, strength: float = 1.0, **options: Any) -> Any:
+        """A picture of any size that the net can take -> a better one, in the type that came."""
+        pixels, back = as_batch(picture)
+        return back(restore_tensor(self.model, pixels, strength=strength, **options))
+
+    def sample(self, n: int = 1, *, seed: int = 0) -> np.ndarray:
+        """`n` new examples: float32 (n, C, H, W) in [0, 1], or (n, columns). Raises NotSupported without a prior."""
+        if n < 1:
+            raise BadOption(f"n={n}; it takes 1 or more")
+        return self._bounded(self.model.draw(n, generator(seed, "sample"))).numpy()
+
+    def interpolate(self, first: Any, last: Any, *, steps: int = 8) -> np.ndarray:
+        """From one picture to another through the codes between: (steps, C, H, W), both ends included."""
+        if steps < 2:
+            raise BadOption(f"steps={steps}; both ends are steps, so it takes 2 or more")
+        if self.model.code_size is None:
+            raise NotSupported(f"this model's kind, {self.model.kind}, has no code to walk through")
+        ends = torch.cat([self.model.encode(self._inside(end)[0][:1]) for end in (first, last)])
+        share = torch.linspace(0, 1, steps)[:, None]
+        return self._bounded(self.model.decode((1 - share) * ends[:1] + share * ends[1:])).numpy()
+
+    def _inside(self, data: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
+        if self.model.form == "picture":
+            return as_batch(data)
+        rows = torch.as_tensor(np.asarray(data, dtype=np.float32) if not isinstance(data, Tensor) else data)
+        one = rows.dim() == 1
+        if rows.dim() not in (1, 2) or rows.shape[-1] != self.model.shape[0]:
+            raise BadData(f"a table of shape {tuple(rows.shape)} came; this model takes {self.model.shape[0]} columns")
+
+        def back(result: Tensor) -> Any:
+            result = result[0] if one else result
+            return result if isinstance(data, Tensor) else result.numpy()
+
+        return rows.reshape(-1, self.model.shape[0]).float(), back
+
+    def _codes(self, codes: Any) -> Tensor:
+        found = torch.as_tensor(np.asarray(codes, dtype=np.float32))
+        return found[None] if found.dim() == 1 else found
+
+    def _bounded(self, result: Tensor) -> Tensor:
+        return result.clamp(0, 1) if self.model.form == "picture" else result
