@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,7 +43,7 @@ class Dataset:
     """Relative path, "row 17" or "picture 17"."""
     groups: tuple[str, ...] | None = None
     columns: tuple[str, ...] = ()
-    triage: Triage = Triage()
+    triage: Triage = field(default_factory=Triage)
     photos: tuple[Path, ...] = ()
     """The files, in the order of `keys`, where pictures came from files."""
 
@@ -63,8 +65,18 @@ def read(
             return _read_photos(found.adding(notes=notes), root, shape, channels, group_by)
         return _read_table_file(found, place, shape, channels)
     if isinstance(data, (list, tuple)) and data and isinstance(data[0], (str, Path)):
-        found = Triage(pictures=tuple(Path(path) for path in data))
-        return _read_photos(found, Path("/"), shape, channels, group_by)
+        if len(data) == 1:
+            return read(data[0], shape=shape, channels=channels, group_by=group_by)
+        each = [look_through(Path(place)) for place in data]
+        tables = [path for found in each for path in found.tables]
+        if tables:
+            raise BadData(f"several places came and one is a table ({tables[0]}); give tables one at a time")
+        found = Triage(
+            tuple(path for one in each for path in one.pictures), (), tuple(s for one in each for s in one.skipped)
+        )
+        root = Path(os.path.commonpath([Path(place).resolve() for place in data]))
+        found = dataclasses.replace(found, pictures=tuple(path.resolve() for path in found.pictures))
+        return _read_photos(found, root, shape, channels, group_by)
     if isinstance(data, Tensor):
         data = data.detach().cpu().numpy()
     if isinstance(data, np.ndarray) and data.ndim == 2:

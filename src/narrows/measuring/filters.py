@@ -31,15 +31,18 @@ def _non_local_means(picture: Tensor, share: float) -> Tensor:
     """Buades et al. 2005; `share` times the estimated noise level is the filter's strength."""
     from skimage.restoration import denoise_nl_means, estimate_sigma
 
-    array = np.ascontiguousarray(picture.numpy().transpose(1, 2, 0), dtype=np.float32)
-    sigma = float(np.mean(estimate_sigma(array, channel_axis=-1)))
+    grey = len(picture) == 1
+    array = np.ascontiguousarray(picture[0].numpy() if grey else picture.numpy().transpose(1, 2, 0), dtype=np.float32)
+    axis = None if grey else -1
+    sigma = float(np.mean(estimate_sigma(array, channel_axis=axis)))
     if not np.isfinite(sigma) or sigma <= 0:
         return picture
-    side = min(5, *(length // 2 * 2 - 1 for length in array.shape[:2]))
+    side = max(1, min(5, *(length // 2 * 2 - 1 for length in array.shape[:2])))
     found = denoise_nl_means(
-        array, patch_size=max(1, side), patch_distance=6, h=share * sigma, sigma=sigma, fast_mode=True, channel_axis=-1
+        array, patch_size=side, patch_distance=6, h=share * sigma, sigma=sigma, fast_mode=True, channel_axis=axis
     )
-    return torch.from_numpy(np.ascontiguousarray(found.transpose(2, 0, 1), dtype=np.float32))
+    found = found[None] if grey else found.transpose(2, 0, 1)
+    return torch.from_numpy(np.ascontiguousarray(found, dtype=np.float32))
 
 
 class ClassicalFilter(NamedTuple):

@@ -1,0 +1,3 @@
+"""stub"""
+def readme(model): return ""
+def write_fit_report(path, *a, **k): return path
