@@ -7,7 +7,6 @@ room; this file only hands things on.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from narrows import _device
 from narrows._contract import Batch, DataFacts, Step
-from narrows._errors import BadData, BadOption, BadRun, UnknownName, WouldOverwrite
+from narrows._errors import BadOption, BadRun, UnknownName, WouldOverwrite
 from narrows.data.images import convert_channels, open_photo
 from narrows.data.reading import Dataset, read
 from narrows.data.sources import PatchSource, Source, Subset
@@ -37,8 +36,6 @@ from narrows.training.seeds import generator
 from narrows.using.loaded import LoadedModel
 
 _DEFAULT_MINUTES = 5.0
-_PATCH = 64
-"""Pixels of a side that nets of any size are trained on."""
 _LARGEST_WHOLE = 64
 """Pictures with sides up to this are learned from whole, also by nets of any size."""
 _JUDGED_SIDE = 320
@@ -68,6 +65,8 @@ class FitSettings:
     """Height and width that pictures are fitted to; None takes theirs, 64 at most."""
     channels: int | None = None
     """1 for grey, 3 for colour; None takes theirs."""
+    patch: int = 64
+    """Pixels of a side of the patches of photographs that nets of any size learn from."""
     group_by: str | None = None
     """"folder", or a pattern in the path: examples of one group stay on one side of the split."""
     twin: bool = True
@@ -79,6 +78,8 @@ class FitSettings:
         for name in ("held_out", "validation"):
             if not 0 <= getattr(self, name) < 0.9:
                 raise BadOption(f"{name}={getattr(self, name)}; it takes a share from 0 to below 0.9, such as 0.1")
+        if not 8 <= self.patch <= 1024:
+            raise BadOption(f"patch={self.patch}; sides are 8 to 1024 pixels, such as --set patch=64")
         if self.channels not in (None, *range(1, 65)):
             raise BadOption(f"channels={self.channels}; it takes 1 (grey), 3 (colour), or up to 64")
         if self.size is not None and not all(1 <= side <= 1024 for side in self.size):
@@ -222,8 +223,8 @@ def _hold_to_the_same_job(run: Run, dataset: Dataset, chosen: FitSettings, confi
         for name, value in job[part].items():
             if before.get(part, {}).get(name) != value:
                 raise BadRun(
-                    f"{run.folder} began with {name}={before.get(part, {}).get(name)!r}; {value!r} came now: repeat the "
-                    f"same command to go on, begin anew with --force, or take another --out"
+                    f"{run.folder} began with {name}={before.get(part, {}).get(name)!r}; {value!r} came now: repeat "
+                    f"the same command to go on, begin anew with --force, or take another --out"
                 )
 
 
@@ -255,11 +256,11 @@ def _parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Pa
     training, held_out, validation = split(dataset.keys, (chosen.held_out, chosen.validation), groups=dataset.groups)
     side = max(dataset.shape[1:], default=0)
     by_patches = "vector" not in model.autoencoder.needs and dataset.photos and (
-        side >= _LARGEST_WHOLE or chosen.size is None and _differ_in_size(dataset)
+        side >= _LARGEST_WHOLE or (chosen.size is None and _differ_in_size(dataset))
     )  # fmt: skip
     names = [dataset.names[i] for i in held_out.tolist()]
     if by_patches:
-        return _patches(dataset, training, validation, held_out, names, model.shape[0])
+        return _patches(dataset, training, validation, held_out, names, model.shape[0], chosen.patch)
     source = dataset.source
     if model.standardise is not None:
         model.standardise.learn(source.take(training))
@@ -282,7 +283,13 @@ def _differ_in_size(dataset: Dataset) -> bool:
 
 
 def _patches(
-    dataset: Dataset, training: Tensor, validation: Tensor, held_out: Tensor, names: list[str], channels: int
+    dataset: Dataset,
+    training: Tensor,
+    validation: Tensor,
+    held_out: Tensor,
+    names: list[str],
+    channels: int,
+    patch: int,
 ) -> Parts:
     """Photographs for a net of any size: learned from in patches, judged on their middles."""
 
@@ -293,8 +300,8 @@ def _patches(
         return [_middle(path, channels) for path in photos(indices[:_MOST_PHOTOS_JUDGED])]
 
     return Parts(
-        PatchSource(photos(training), _PATCH, channels),
-        PatchSource(photos(validation), _PATCH, channels, per_photo=_VALIDATED_PATCHES) if len(validation) else None,
+        PatchSource(photos(training), patch, channels),
+        PatchSource(photos(validation), patch, channels, per_photo=_VALIDATED_PATCHES) if len(validation) else None,
         [],
         middles(training[:24]),
         middles(held_out),
@@ -361,8 +368,7 @@ def _train_twin(
 ) -> Model:
     """The task's `direct` net on the same data for the same time: what the code costs."""
     progress({"event": "twin"})
-    options = {name: value for name, value in chosen.options.items()}
-    plain = replace(chosen, kind=None, architecture=None, code_size=None, n_layers=None, n_nodes=None, options=options)
+    plain = replace(chosen, kind=None, architecture=None, code_size=None, n_layers=None, n_nodes=None)
     twin = _make(dataset, plain, config)
     budget = replace(config, minutes=max(seconds, 1.0) / 60, epochs=None, steps=None)
     if run is None:

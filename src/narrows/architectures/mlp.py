@@ -6,6 +6,7 @@ Hinton & Salakhutdinov 2006 (Science 313:504) is 784-1000-500-250-30 of this.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from torch import nn
 
@@ -72,7 +73,7 @@ class MLP(AbstractArchitecture):
 def _stack(sizes: tuple[int, ...]) -> list[nn.Module]:
     """Linear layers with an activation between each two."""
     modules: list[nn.Module] = []
-    for number, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for number, (n_in, n_out) in enumerate(pairwise(sizes)):
         last = number == len(sizes) - 2
         linear = nn.Linear(n_in, n_out)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="linear" if last else "relu")

@@ -8,6 +8,8 @@ Ronneberger et al. 2015, arXiv:1505.04597.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -87,9 +89,9 @@ class _Whole(nn.Module):
         folded = _FOLD * _FOLD
         self.head = nn.Conv2d((channels + extra) * folded, widths[0], 3, padding=1)
         self.going_down = nn.ModuleList(_blocks(n, _BLOCKS) for n in widths[:-1])
-        self.downs = nn.ModuleList(down(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.downs = nn.ModuleList(down(a, b) for a, b in pairwise(widths))
         self.deepest = ResidualBlock(widths[-1])
-        self.ups = nn.ModuleList(PixelShuffleUp(b, a) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.ups = nn.ModuleList(PixelShuffleUp(b, a) for a, b in pairwise(widths))
         self.going_up = nn.ModuleList(_blocks(n, _BLOCKS) for n in widths[:-1])
         self.tail = nn.Conv2d(widths[0], channels * folded, 3, padding=1)
         nn.init.zeros_(self.tail.weight)  # an untrained net returns its input

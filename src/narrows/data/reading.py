@@ -109,7 +109,7 @@ def _read_table_file(found: Triage, place: Path, shape: Any, channels: int | Non
     if len(files) != 1:
         names = ", ".join(path.name for path in found.tables[:5])
         raise BadData(
-            f"{place} holds {len(found.tables)} tables ({names}); give one of them: narrows fit {found.tables[0]}"
+            f"{place} holds {len(found.tables)} tables ({names}); give one of them: narrows fit {files[0] if files else place}"
         )
     path = files[0]
     notes = [f"left out, not to be learned from: {', '.join(left)}"] if left else []
@@ -236,9 +236,15 @@ def _read_photos(found: Triage, root: Path, shape: Any, channels: int | None, gr
     else:
         source = PhotoSource(paths, wanted)
     return Dataset(
-        "picture", source, wanted, keys, names, _groups(names, group_by), (), found.adding(skipped=skipped, notes=notes),
-        paths,
-    )  # fmt: skip
+        form="picture",
+        source=source,
+        shape=wanted,
+        keys=keys,
+        names=names,
+        groups=_groups(names, group_by),
+        triage=found.adding(skipped=skipped, notes=notes),
+        photos=paths,
+    )
 
 
 def _decode(path: Path) -> _Decoded:

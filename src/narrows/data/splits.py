@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ def split(
             f"judged by others"
         )
     edges = np.cumsum([0.0, *shares])
-    counts = [sum(low <= _place(o) < high for o in different) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    counts = [sum(low <= _place(o) < high for o in different) for low, high in pairwise(edges)]
     for side, share in enumerate(shares):
         if share > 0 and counts[side] == 0:
             counts[side] = 1

@@ -103,8 +103,8 @@ def checked(values: np.ndarray, columns: tuple[str, ...], notes: tuple[str, ...]
     if len(empty) == len(columns):
         raise BadData(f"{where} has no known cell at all")
     if empty:
-        keep = known.any(0)
-        values, columns = values[:, keep], tuple(c for c, k in zip(columns, keep, strict=True) if k)
+        keep = np.asarray(known.any(0))
+        values, columns = values[:, keep], tuple(c for c, k in zip(columns, keep.tolist(), strict=True) if k)
         notes = (*notes, f"empty columns left out: {', '.join(empty)}")
     low, high = np.nanmin(values, 0), np.nanmax(values, 0)
     constant = [columns[i] for i in np.flatnonzero(low == high)]

@@ -13,7 +13,8 @@ _WORDS = {
     "en": {
         "pictures": "pictures",
         "rows": "rows",
-        "codes": "On {n} held-out {what}, the network's error is {ratio} of PCA's at the same code size ({code} values)",
+        "codes": "On {n} held-out {what}, the network's error is {ratio} of PCA's at the same code size "
+        "({code} values)",
         "net wins": "the network wins.",
         "pca wins": "PCA wins: it is simpler and faster, so use it, or give the network more data or time.",
         "undecided": "the interval holds 1, so no difference could be shown.",

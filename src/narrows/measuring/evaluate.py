@@ -41,7 +41,7 @@ def evaluate(model: Model, examples: list[Tensor], *, seed: int = 0) -> Scored:
         [x for part in parts for x in part.results],
         torch.cat([part.errors for part in parts]),
         torch.cat([part.scores for part in parts]),
-        [known for part in parts for known in part.known] if parts[0].known is not None else None,
+        [known for part in parts for known in part.known or []] if parts[0].known is not None else None,
     )
 
 

@@ -71,7 +71,10 @@ def save(model: Model, folder: Path, *, readme: str = "", force: bool = False) -
 
 
 def load(path: str | Path) -> Model:
-    """A model from its folder, or from its safetensors file alone. Raises BadModelFile. Runs no code, reads no pickle."""
+    """A model from its folder, or from its safetensors file alone. Runs no code, reads no pickle.
+
+    Raises BadModelFile.
+    """
     path = Path(path)
     file = path / WEIGHTS if path.is_dir() else path
     if not file.exists():

@@ -1,3 +1,9 @@
 """stub"""
-def readme(model): return ""
-def write_fit_report(path, *a, **k): return path
+
+
+def readme(model):
+    return ""
+
+
+def write_fit_report(path, *a, **k):
+    return path

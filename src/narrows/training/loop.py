@@ -402,7 +402,7 @@ class _Training:
         for name in ("step", "rate_scale", "micro", "best_score", "best_step", "rollbacks"):
             setattr(self, name, facts[name])
         self._sums = dict(facts["sums"])
-        kept = {name: list(v) if isinstance(v, list) else v for name, v in facts["history"].items()}
+        kept: dict[str, Any] = {name: list(v) if isinstance(v, list) else v for name, v in facts["history"].items()}
         self.history = History(**kept)
 
     def _keep_good(self) -> None:

@@ -1,0 +1,67 @@
+"""Train the shipped denoisers: blind, noise 0 to 55, grey or colour.
+
+    python recipes/denoise.py --channels 1 --data DATA --out ~/runs/denoise-grey --steps 24000
+
+DATA holds the 500 photographs of BSDS500 in `color/bsds500/{train,val,test}` and the list `cbsd432.txt` of those that
+are not in the test set BSD68, which lies inside `val` and is never opened here. The same command goes on after any
+interruption. `--ship` copies the finished model into the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import narrows
+
+ROOT = Path(__file__).parents[1]
+TERMS = "BSDS500, Berkeley: non-commercial research and education; 432 photographs, none of BSD68"
+
+
+def photographs(data: Path) -> list[Path]:
+    """The 432 photographs that are not in BSD68."""
+    folder = data / "color" / "bsds500"
+    test = {Path(line).stem for line in (folder / "cbsd68.txt").read_text().split()}
+    found = sorted(path for path in folder.glob("*/*.jpg") if path.stem not in test)
+    assert len(found) == 432, f"{len(found)} photographs found"
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--channels", type=int, choices=(1, 3), default=1)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=24_000)
+    parser.add_argument("--ship", action="store_true", help="copy the finished model into the package")
+    args = parser.parse_args()
+    name = f"denoise-{'grey' if args.channels == 1 else 'colour'}"
+    if not (args.out / "model.safetensors").exists():
+        narrows.fit(
+            photographs(args.data),
+            task="denoise",
+            channels=args.channels,
+            loss="charbonnier",
+            steps=args.steps,
+            batch_size=16,
+            patch=96,
+            held_out=0.03,
+            validation=0.03,
+            weight_decay=1e-5,
+            evaluations=40,
+            out=args.out,
+            command=f"python recipes/denoise.py --channels {args.channels} --data DATA --out {name} --steps {args.steps}",
+            progress=lambda event: print(json.dumps(event), flush=True) if event["event"] != "step" else None,
+        )
+    if args.ship:
+        target = ROOT / "src" / "narrows" / "model" / "weights" / name
+        target.mkdir(parents=True, exist_ok=True)
+        for file in ("model.safetensors", "model.json", "README.md"):
+            shutil.copyfile(args.out / file, target / file)
+        print(f"shipped as {target}")
+
+
+if __name__ == "__main__":
+    main()
