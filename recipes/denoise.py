@@ -52,7 +52,8 @@ def main() -> None:
             weight_decay=1e-5,
             evaluations=40,
             out=args.out,
-            command=f"python recipes/denoise.py --channels {args.channels} --data DATA --out {name} --steps {args.steps}",
+            command=f"python recipes/denoise.py --channels {args.channels} --data DATA --out {name} "
+            f"--steps {args.steps}",
             progress=lambda event: print(json.dumps(event), flush=True) if event["event"] != "step" else None,
         )
     if args.ship:

@@ -12,7 +12,7 @@ _CHANNELS = {1: "grey", 3: "colour"}
 
 def shipped() -> dict[str, Path]:
     """Name to folder, of every shipped model."""
-    return {path.name: path for path in sorted(_WEIGHTS.iterdir()) if (path / "model.json").is_file()}
+    return {path.parent.name: path.parent for path in sorted(_WEIGHTS.glob("*/model.json"))}
 
 
 def for_task(stem: str | None, task: str, channels: int) -> Path:
