@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent / "results"
 
 
 def data_folder(given: Path | None) -> Path:
-    """`--data DIR`, or the environment variable NARROWS_DATA. Ends the program with a sentence when neither is there."""
+    """`--data DIR`, or the environment variable NARROWS_DATA; ends the program when neither is there."""
     folder = given or (Path(os.environ["NARROWS_DATA"]) if os.environ.get("NARROWS_DATA") else None)
     if folder is None or not folder.is_dir():
         sys.exit(f"no data at {folder}: give --data DIR, or set NARROWS_DATA (docs/benchmarks.md says what lies there)")

@@ -1,0 +1,76 @@
+"""MNIST through 30 values: 784-1000-500-250-30, squared test error summed over pixels, mean over pictures.
+
+    python benchmarks/mnist30.py --data DATA --minutes 10             the net of Hinton & Salakhutdinov 2006
+    python benchmarks/mnist30.py --data DATA --minutes 0.667 --plain  `narrows fit` with nothing else said
+
+All 60,000 training pictures are learned from; settings were chosen by `--choose`, which holds 10,000 of them back and
+never opens the test set. PCA with 30 components must give 13.87 here (Hinton & Salakhutdinov), else nothing counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from _results import data_folder, report, threads
+from torch import Tensor
+
+import narrows
+from narrows.data.idx import read_idx
+from narrows.measuring.baselines import PCABaseline
+from narrows.measuring.metrics import squared_error
+
+CODE = 30
+CHOSEN: dict[str, Any] = {"batch_size": 128, "learning_rate": 1e-3, "weight_decay": 0.01}
+"""By `--choose`; docs/log.md has the comparison."""
+
+
+def pictures(data: Path, name: str) -> Tensor:
+    """N 1 28 28 in [0, 1]."""
+    return torch.from_numpy(read_idx(data / "digits" / "mnist" / f"{name}-images-idx3-ubyte.gz").copy())[:, None] / 255
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--plain", action="store_true", help="the defaults of `narrows fit`: no net, no setting named")
+    parser.add_argument("--choose", action="store_true", help="judge by 10,000 training pictures, held back")
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--out", type=Path, help="keep the run there, to go on after an interruption (one seed)")
+    args = parser.parse_args()
+    threads()
+    folder = data_folder(args.data)
+    train = pictures(folder, "train")
+    learn, judge = (train[:50_000], train[50_000:]) if args.choose else (train, pictures(folder, "t10k"))
+    pca = PCABaseline().fit(learn.flatten(1), CODE)
+    baseline = float(squared_error(pca.reconstruct(judge.flatten(1)), judge.flatten(1)).mean())
+    rows = []
+    for seed in map(int, args.seeds.split(",")):
+        named = {} if args.plain else {"architecture": "mlp", "n_nodes": (1000, 500, 250), "loss": "mse", **CHOSEN}
+        settings = {"held_out": 0.1, "validation": 0.05} if args.plain else {"held_out": 0.0, "validation": 0.0}
+        began = time.perf_counter()
+        fitted = narrows.fit(
+            learn.numpy(), code_size=CODE, minutes=args.minutes, seed=seed, out=args.out, **named, **settings
+        )
+        wall = time.perf_counter() - began
+        errors = {
+            name: float(squared_error(torch.from_numpy(fitted.model.reconstruct(x.numpy())), x).mean())
+            for name, x in (("training", learn[:10_000]), ("test", judge))
+        }
+        rows.append({
+            "seed": seed, "test error": errors["test"], "training error": errors["training"],
+            f"PCA-{CODE}": baseline, "over PCA": errors["test"] / baseline,
+            "training clock s": round(fitted.history.seconds, 1), "wall s": round(wall, 1),
+            "steps": fitted.model.card["training"]["total"], "loss": fitted.model.card["loss"],
+            "net": str(fitted.model.card["architecture"]["options"]["n_nodes"]),
+        })  # fmt: skip
+    name = "mnist30" + ("_plain" if args.plain else "") + ("_choose" if args.choose else "")
+    report(name, rows, published="Hinton & Salakhutdinov 2006: 3.00 (test), PCA 13.87")
+
+
+if __name__ == "__main__":
+    main()
