@@ -18,14 +18,16 @@ from torch import Tensor
 
 from narrows import _device
 from narrows._contract import Batch, DataFacts, Step
-from narrows._errors import BadOption, BadRun, UnknownName, WouldOverwrite
-from narrows.data.images import convert_channels, open_photo
+from narrows._errors import BadOption, BadPairing, BadRun, UnknownName, WouldOverwrite
+from narrows.data.fitting import convert_channels
+from narrows.data.images import open_photo
 from narrows.data.reading import Dataset, read
 from narrows.data.sources import PatchSource, Source, Subset
 from narrows.data.splits import content_hash, split
 from narrows.measuring.judge import Judgement, judge
 from narrows.model.build import make
 from narrows.model.folder import WEIGHTS, save
+from narrows.model.folder import load as load_model
 from narrows.model.model import Model
 from narrows.nn.losses import choose_loss
 from narrows.pages.fitted import readme, write_fit_report
@@ -71,6 +73,8 @@ class FitSettings:
     """"folder", or a pattern in the path: examples of one group stay on one side of the split."""
     twin: bool = True
     """Where a task is done through a code, also train the `direct` net for as long, to stand beside it."""
+    begin_with: str | None = None
+    """A model folder whose weights training begins with: the same kind, net and picture size."""
     options: dict[str, Any] = field(default_factory=dict)
     """By name, for the kind, the task or the architecture."""
 
@@ -182,7 +186,7 @@ def _fit(
         _hold_to_the_same_job(run, dataset, chosen, config)
     model = _make(dataset, chosen, config)
     parts = _parts(dataset, chosen, model, config.seed)
-    history, plan = _train(model, parts, config, run, progress)
+    history, plan = _train(model, parts, config, run, progress, fresh=chosen.begin_with is None)
     twin = None
     if model.task.kind == "direct" and model.code_size is not None and chosen.twin and parts.judged:
         twin = _train_twin(dataset, chosen, config, parts, history.seconds, run, progress)
@@ -248,7 +252,21 @@ def _make(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> Mode
     )
     if why:
         model.card["about"]["reasons"]["loss"] = why
+    if chosen.begin_with is not None:
+        _take_weights(model, chosen.begin_with)
     return model
+
+
+def _take_weights(model: Model, place: str) -> None:
+    """The autoencoder's weights from another model of the same kind and net. Raises BadPairing, BadModelFile."""
+    other = load_model(place)
+    for part in ("kind", "architecture", "shape"):
+        if model.card[part] != other.card[part] and not (part == "shape" and model.net_facts.any_size):
+            raise BadPairing(
+                f"training cannot begin with {place}: its {part} is {other.card[part]}, and {model.card[part]} was "
+                f"asked for; ask for the same, or leave out --from"
+            )
+    model.autoencoder.load_state_dict(other.autoencoder.state_dict())
 
 
 def _parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Parts:
@@ -322,9 +340,14 @@ def _middle(path: Path, channels: int) -> Tensor:
 
 
 def _train(
-    model: Model, parts: Parts, config: TrainingConfig, run: Run | None, progress: Callable[[dict[str, Any]], None]
+    model: Model,
+    parts: Parts,
+    config: TrainingConfig,
+    run: Run | None,
+    progress: Callable[[dict[str, Any]], None],
+    fresh: bool = True,
 ) -> tuple[History, dict[str, Any]]:
-    """The one loop, over this model and these sources."""
+    """The one loop, over this model and these sources. `fresh` sets initial values from the data."""
     rows = len(parts.training)
     config = replace(config, batch_size=min(config.batch_size, rows))
 
@@ -350,7 +373,7 @@ def _train(
         supply(parts.training),
         validation(parts.validation) if parts.validation is not None else None,
         config,
-        facts=facts,
+        facts=facts if fresh else None,
         run=run,
         progress=progress,
     )
@@ -368,7 +391,7 @@ def _train_twin(
 ) -> Model:
     """The task's `direct` net on the same data for the same time: what the code costs."""
     progress({"event": "twin"})
-    plain = replace(chosen, kind=None, architecture=None, code_size=None, n_layers=None, n_nodes=None)
+    plain = replace(chosen, kind=None, architecture=None, code_size=None, n_layers=None, n_nodes=None, begin_with=None)
     twin = _make(dataset, plain, config)
     budget = replace(config, minutes=max(seconds, 1.0) / 60, epochs=None, steps=None)
     if run is None:

@@ -164,8 +164,8 @@ def _code_size(
         return None, {}
     values, reasons = math.prod(shape), {}
     if code_size is None:
-        # A 25th of the values, as 30 of MNIST's 784; tables are small, and keep half of their columns.
-        code_size = max(1, values // 2) if len(shape) == 1 and values <= 16 else max(2, min(128, round(values / 25)))
+        # A 25th of the values, as 30 of MNIST's 784, and 8 to 128; tables are small, and keep half of their columns.
+        code_size = max(1, values // 2) if len(shape) == 1 and values <= 16 else max(8, min(128, round(values / 25)))
         code_size = min(code_size, values)
         reasons["code_size"] = f"about {'half' if len(shape) == 1 and values <= 16 else 'a 25th'} of {values} values"
     if isinstance(code_size, bool) or not isinstance(code_size, int):
