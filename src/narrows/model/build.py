@@ -167,7 +167,11 @@ def _code_size(
         # A 25th of the values, as 30 of MNIST's 784, and 8 to 128; tables are small, and keep half of their columns.
         code_size = max(1, values // 2) if len(shape) == 1 and values <= 16 else max(8, min(128, round(values / 25)))
         code_size = min(code_size, values)
-        reasons["code_size"] = f"about {'half' if len(shape) == 1 and values <= 16 else 'a 25th'} of {values} values"
+        reasons["code_size"] = (
+            f"half of {values} columns"
+            if len(shape) == 1 and values <= 16
+            else f"a 25th of {values} values, and 8 to 128"
+        )
     if isinstance(code_size, bool) or not isinstance(code_size, int):
         raise BadOption(f"code_size={code_size!r}; it takes a whole number, such as --code-size 32")
     if not 1 <= code_size <= values:
