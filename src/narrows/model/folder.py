@@ -39,7 +39,7 @@ def to_bytes(model: Model) -> bytes:
         "card_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "checksums": json.dumps(sums, sort_keys=True),
     }
-    return safetensors.torch.save(tensors, header)
+    return _in_order(safetensors.torch.save(tensors, header))
 
 
 def from_bytes(data: bytes, where: str = "these bytes") -> Model:
@@ -109,6 +109,15 @@ def _header(data: bytes, where: str) -> dict[str, str]:
         raise BadModelFile(
             f"{where} is no narrows model ({error}); a model is a folder that 'narrows fit' wrote"
         ) from error
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same file with its header sorted: safetensors writes metadata in random order, and the same model should be
+    the same bytes, for whoever compares or caches them."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)  # tensors begin at multiples of 8 bytes
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def _filled(card: dict[str, Any], tensors: dict[str, Tensor], where: str) -> Model:
