@@ -9,8 +9,10 @@ import numpy as np
 
 from narrows._errors import BadPicture
 
-MOST_PIXELS = 500_000_000
-"""A file that claims more is refused before a pixel is decoded."""
+MOST_PIXELS = 178_956_970
+"""A file that claims more is refused before a pixel is decoded. Pillow's limit, so that all formats have the same."""
+_MOST_BYTES = 4 << 30
+"""The same for the decoded bytes, where a picture has many channels or wide numbers."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class Look:
     """ "PNG", "JPEG", "TIFF", ... as Pillow names them."""
     mode: str | None = None
     """Pillow's mode of the file."""
-    dtype: str | None = None
-    """The file's own number type, where `Photo.array` had to convert it."""
+    bilevel: bool = False
+    """One bit a pixel: worked on as 0 and 255, written as bits again."""
     orientation: int = 1
     """EXIF orientation of the stored pixels; `Photo.array` has it applied."""
     icc: bytes | None = None
@@ -35,11 +37,17 @@ class Look:
     """By format: quantisation tables, compression, planar configuration, ..."""
 
 
-def check_size(width: int, height: int, path: Any) -> None:
+def check_size(width: int, height: int, path: Any, bytes_per_pixel: int = 1) -> None:
     """Refuse what would fill the memory. Raises BadPicture."""
     if width < 1 or height < 1 or width * height > MOST_PIXELS:
         raise BadPicture(
-            f"{path} claims {width}x{height} pixels; pictures of 1 to {MOST_PIXELS // 10**6} megapixels are read"
+            f"{path} claims {width}x{height} pixels; pictures of 1 pixel to {MOST_PIXELS // 10**6} megapixels are "
+            f"read: cut it into parts first"
+        )
+    if width * height * bytes_per_pixel > _MOST_BYTES:
+        raise BadPicture(
+            f"{path} claims {width}x{height} pixels of {bytes_per_pixel} bytes; up to {_MOST_BYTES >> 30} GiB are "
+            f"read: cut it into parts first"
         )
 
 

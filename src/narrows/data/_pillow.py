@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ from narrows.data import _png
 from narrows.data._look import Look, check_size, disorient, orient
 
 _ORIENTATION = 0x0112
-_FORMATS = {
+FORMATS = {
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jfif": "JPEG", ".webp": "WEBP", ".bmp": "BMP", ".gif": "GIF",
     ".pgm": "PPM", ".ppm": "PPM",
 }  # fmt: skip
+"""Suffixes to the formats that are written here, as Pillow names them."""
+_WITH_ALPHA = ("PNG", "WEBP", "GIF")
+_WITH_METADATA = ("PNG", "JPEG", "WEBP")
 _JPEG_QUALITY, _WEBP_QUALITY = 95, 95
 
 
@@ -32,27 +35,30 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None, Look, list[str]]:
             notes.append(f"animated: the first of {frames} frames is used")
         look = _look(image, path)
         image.load()
+        if image.format == "PPM" and image.mode == "RGB" and _is_deep_ppm(path):
+            notes.append("16 bits a channel: read, and written, with 8")
         image, lost = _plain(image)
         notes += lost
         array = np.asarray(image)
     array = array[..., None] if array.ndim == 2 else array
+    if array.dtype == np.int32:  # Pillow's "I": 16-bit data in 32 bits
+        array = array.astype(np.uint16) if array.min() >= 0 and array.max() <= 65535 else array.astype(np.float32)
     array = orient(array, look.orientation)
     if image.mode in ("LA", "RGBA"):
         return np.ascontiguousarray(array[..., :-1]), np.ascontiguousarray(array[..., -1]), look, notes
-    if array.dtype == np.int32:  # Pillow's "I": 16-bit data in 32 bits
-        array = array.astype(np.uint16) if array.min() >= 0 and array.max() <= 65535 else array.astype(np.float32)
     return array, None, look, notes
 
 
 def _look(image: Image.Image, path: Path) -> Look:
     exif = image.getexif()
     orientation = exif.get(_ORIENTATION, 1)
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {name: image.info[name] for name in ("xmp", "comment") if name in image.info}
     kind = "JPEG" if image.format == "MPO" else image.format
     if isinstance(image, JpegImagePlugin.JpegImageFile):
-        more = {"qtables": image.quantization, "subsampling": JpegImagePlugin.get_sampling(image)}
+        more |= {"qtables": image.quantization, "subsampling": JpegImagePlugin.get_sampling(image)}
+        more |= {"progressive": bool(image.info.get("progressive"))}
     if kind == "WEBP":
-        more = {"lossless": _is_lossless_webp(path)}
+        more["lossless"] = _is_lossless_webp(path.read_bytes())
     dpi = image.info.get("dpi")
     return Look(
         format=kind,
@@ -66,10 +72,22 @@ def _look(image: Image.Image, path: Path) -> Look:
     )
 
 
-def _is_lossless_webp(path: Path) -> bool:
+def _is_lossless_webp(data: bytes) -> bool:
+    """By the first picture's chunk: VP8L, or "VP8 " where it is lossy."""
+    at = 12
+    while at + 8 <= len(data):
+        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if name in (b"VP8L", b"VP8 "):
+            return name == b"VP8L"
+        at += 8 + (16 if name == b"ANMF" else size + size % 2)  # a frame holds chunks of its own
+    return False
+
+
+def _is_deep_ppm(path: Path) -> bool:
     with open(path, "rb") as file:
-        head = file.read(4096)
-    return b"VP8L" in head
+        lines = [line.split(b"#")[0] for line in file.read(4096).split(b"\n")]
+    words = b" ".join(lines).split()
+    return len(words) > 3 and words[3].isdigit() and int(words[3]) > 255
 
 
 def _plain(image: Image.Image) -> tuple[Image.Image, list[str]]:
@@ -84,60 +102,79 @@ def _plain(image: Image.Image) -> tuple[Image.Image, list[str]]:
     if image.mode == "1":
         return image.convert("L"), ["black and white: worked on as grey"]
     if image.mode in ("P", "PA"):
-        wide = image.convert("RGBA" if clear or image.mode == "PA" else "RGB")
+        clear = clear or image.mode == "PA"
+        if _is_grey(image):
+            return image.convert("LA" if clear else "L"), ["palette of greys: worked on, and written, as grey"]
+        wide = image.convert("RGBA" if clear else "RGB")
         return wide, ["palette: worked on, and written, as full colour"]
     if image.mode in ("La", "RGBa"):
         return image.convert(image.mode[:-1] + "A"), []
     return image.convert("RGB"), [f"{image.mode}: worked on as RGB"]
 
 
+def _is_grey(image: Image.Image) -> bool:
+    """Whether every colour of the palette is a grey, as in GIFs of grey pictures."""
+    colours = np.array(image.getpalette("RGB") or [0, 0, 1]).reshape(-1, 3)
+    return bool((colours == colours[:, :1]).all())
+
+
+def keeps_orientation(kind: str, look: Look) -> bool:
+    """Whether a file of this kind will say how its pixels are turned; else they are stored upright."""
+    return kind in _WITH_METADATA and (kind == look.format or look.exif is not None)
+
+
 def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look, suffix: str) -> bytes:
-    """H W C uint8 -> the bytes of a file of `suffix`."""
-    kind = _FORMATS.get(suffix)
+    """H W C (C 1 or 3) uint8, or one channel of uint16 for a .pgm -> the bytes of a file of `suffix`.
+
+    Raises CannotWrite.
+    """
+    kind = FORMATS.get(suffix)
     if kind is None:
         raise CannotWrite(f"no writer for {suffix or 'a name without a suffix'}; write .png, .jpg, .tif, .webp or .bmp")
+    if array.shape[2] not in (1, 3):
+        raise CannotWrite(f"a picture of {array.shape[2]} channels fits only in a TIFF; write .tif")
+    if suffix == ".pgm" and array.shape[2] == 3:
+        raise CannotWrite("a .pgm is grey and this picture has colours; write .ppm or .png")
     stored = disorient(array, look.orientation)
-    clear = None if alpha is None or kind in ("JPEG", "PPM", "BMP") else disorient(alpha, look.orientation)
-    if stored.shape[2] not in (1, 3):
-        raise CannotWrite(f"a picture of {stored.shape[2]} channels fits only in a TIFF; write .tif")
-    if clear is not None:
-        stored = np.concatenate([stored, clear[..., None]], 2)
+    if alpha is not None and kind in _WITH_ALPHA:
+        stored = np.concatenate([stored, disorient(alpha, look.orientation)[..., None]], 2)
+    elif alpha is not None and alpha.min() < 255:
+        raise CannotWrite(f"a {suffix} cannot hold transparency and this picture has some; write .png, .webp or .tif")
     image = Image.fromarray(np.ascontiguousarray(stored[..., 0] if stored.shape[2] == 1 else stored))
     same = kind == look.format
-    options = _options(kind, look, same)
     if same and look.mode == "CMYK":
         image = image.convert("CMYK")
     if same and look.mode == "1":
         image = image.convert("1", dither=Image.Dither.NONE)
-    if kind == "GIF" and image.mode != "L":
-        image = image.convert("RGB").quantize(256)
+    if kind == "GIF" and image.mode == "RGB":
+        image = image.quantize(256)
     out = io.BytesIO()
-    image.save(out, kind, **options)
+    try:
+        image.save(out, kind, **_options(kind, look, same))
+    except (OSError, ValueError, struct.error) as error:  # sides beyond the format's limit, EXIF longer than it holds
+        raise CannotWrite(f"a {suffix} cannot hold this picture ({error}); write .png or .tif") from error
     return _png.with_chunks(out.getvalue(), look.chunks) if kind == "PNG" and same else out.getvalue()
 
 
 def _options(kind: str, look: Look, same: bool) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    if not (kind == "PNG" and same):  # a PNG's own chunks are put back as they were
-        # The orientation lives in the EXIF; without one the pixels are stored upright.
-        options = {"icc_profile": look.icc, "exif": look.exif, "dpi": look.resolution}
-        options = {name: value for name, value in options.items() if value}
-    if kind in ("BMP", "GIF", "PPM"):
-        options = {name: value for name, value in options.items() if name == "dpi" and kind == "BMP"}
+    if kind in _WITH_METADATA and not (kind == "PNG" and same):  # a PNG's own chunks are put back as they were
+        options = {"icc_profile": look.icc, "exif": look.exif, "dpi": look.resolution, "xmp": look.more.get("xmp")}
+        if kind != "JPEG":
+            options.pop("xmp" if kind == "PNG" else "dpi")
+    elif kind == "BMP":
+        options = {"dpi": look.resolution}
+    options = {name: value for name, value in options.items() if value}
     if kind == "PNG":
         options["compress_level"] = 3  # 1 megapixel in 0.1 s instead of 0.7, a few percent larger
     if kind == "JPEG" and same and look.more.get("qtables"):
         sampling = look.more["subsampling"]
         options |= {"qtables": look.more["qtables"], "subsampling": sampling if sampling >= 0 else 0}
+        options |= {"progressive": look.more["progressive"]}
+        options |= {"comment": look.more["comment"]} if "comment" in look.more else {}
     elif kind == "JPEG":
         options |= {"quality": _JPEG_QUALITY, "subsampling": 0}
     if kind == "WEBP":
-        options.pop("dpi", None)
         options |= {"lossless": True} if look.more.get("lossless", not same) else {"quality": _WEBP_QUALITY}
         options |= {"exact": True}
     return options
-
-
-def upright(look: Look) -> Look:
-    """The look of pixels that are stored as they are meant, for formats that hold no EXIF."""
-    return dataclasses.replace(look, orientation=1)

@@ -16,12 +16,14 @@ import torch
 from torch import Tensor
 
 from narrows._errors import BadData, BadOption, BadPicture
+from narrows.data.arrays import as_batch
+from narrows.data.fitting import fit_photo, fit_to
 from narrows.data.idx import read_idx
-from narrows.data.images import READABLE, Photo, as_batch, fit_to, open_photo
+from narrows.data.images import READABLE, open_photo
 from narrows.data.sources import ArraySource, PhotoSource, Source, memory_for_data
 from narrows.data.splits import content_hash
 from narrows.data.tables import Table, checked, read_csv, read_numpy
-from narrows.data.triage import Triage, is_idx, look_through
+from narrows.data.triage import Triage, is_idx, look_through, printable
 
 _LONGEST_SIDE = 64
 """Pixels that mixed or larger pictures are fitted to, unless a size is asked for."""
@@ -79,6 +81,10 @@ def read(
         return _read_photos(found, root, shape, channels, group_by)
     if isinstance(data, Tensor):
         data = data.detach().cpu().numpy()
+    if isinstance(data, np.ndarray) and data.dtype.kind not in "fiub":
+        raise BadData(
+            f"an array of {data.dtype} came; pictures and tables hold numbers: convert it with .astype(float)"
+        )
     if isinstance(data, np.ndarray) and data.ndim == 2:
         return _table(checked(*_named(data), (), "the array"), Triage())
     if isinstance(data, np.ndarray):
@@ -89,8 +95,6 @@ def read(
 
 
 def _named(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    if values.dtype.kind not in "fiub":
-        raise BadData(f"an array of {values.dtype} came; a table holds numbers")
     return values.astype(np.float64), tuple(f"column {i}" for i in range(1, values.shape[1] + 1))
 
 
@@ -109,7 +113,8 @@ def _read_table_file(found: Triage, place: Path, shape: Any, channels: int | Non
     if len(files) != 1:
         names = ", ".join(path.name for path in found.tables[:5])
         raise BadData(
-            f"{place} holds {len(found.tables)} tables ({names}); give one of them: narrows fit {files[0] if files else place}"
+            f"{place} holds {len(found.tables)} tables ({names}); give one of them: narrows fit "
+            f"{files[0] if files else place}"
         )
     path = files[0]
     notes = [f"left out, not to be learned from: {', '.join(left)}"] if left else []
@@ -177,7 +182,7 @@ def _array(values: np.ndarray, found: Triage, shape: Any, channels: int | None) 
         raise BadData(f"pictures of {own[0]} channels came; 1 to 64 are taken")
     keys = tuple(content_hash(row.tobytes()) for row in values)
     _refuse_all_equal(keys)
-    wanted = tuple(shape) if shape else (channels or own[0], *own[1:])
+    wanted = (channels or own[0], *(shape or own)[1:])
     source: Source = ArraySource(torch.from_numpy(values))
     if wanted != own:
         fitted = [fit_to(source.take(torch.tensor([i]))[0], wanted) for i in range(len(values))]
@@ -213,7 +218,7 @@ def _read_photos(found: Triage, root: Path, shape: Any, channels: int | None, gr
     skipped: list[tuple[str, str]] = []
 
     def shown(path: Path) -> str:
-        return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+        return printable(path.relative_to(root) if path.is_relative_to(root) else path)
 
     for path, result in _each(found.pictures, _decode):
         if isinstance(result, _Decoded):
@@ -223,6 +228,7 @@ def _read_photos(found: Triage, root: Path, shape: Any, channels: int | None, gr
     if not decoded:
         reasons = "; ".join(why for _, why in skipped[:2])
         raise BadData(f"none of the {len(found.pictures)} pictures could be read: {reasons}")
+    decoded.sort(key=lambda one: (one.key, one.path))  # by content: what is learned cannot depend on folders' names
     wanted, notes = _shape_for([one.shape for one in decoded], shape, channels)
     keys = tuple(one.key for one in decoded)
     _refuse_all_equal(keys)
@@ -248,13 +254,9 @@ def _read_photos(found: Triage, root: Path, shape: Any, channels: int | None, gr
 
 
 def _decode(path: Path) -> _Decoded:
+    """The hash is of the pixels, so that the same picture in two files is the same picture."""
     photo = open_photo(path)
-    return _Decoded(path, _hash(photo), photo.shape, photo.notes)
-
-
-def _hash(photo: Photo) -> str:
-    """Of the pixels, so that the same picture in two files is the same picture."""
-    return content_hash(photo.array)
+    return _Decoded(path, content_hash(photo.array), photo.shape, photo.notes)
 
 
 def _each(paths: tuple[Path, ...], work: Any) -> Iterator[tuple[Path, Any]]:
@@ -275,7 +277,7 @@ def _fitted(paths: tuple[Path, ...], wanted: tuple[int, ...]) -> Tensor:
     out = torch.empty((len(paths), *wanted), dtype=torch.uint8)
 
     def one(path: Path) -> Tensor:
-        return fit_to(open_photo(path).tensor(), wanted).clamp_(0, 1).mul_(255).round_().to(torch.uint8)
+        return fit_photo(open_photo(path), wanted)
 
     for number, (path, result) in enumerate(_each(paths, one)):
         if isinstance(result, BadPicture):

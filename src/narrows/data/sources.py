@@ -16,7 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.data.images import convert_channels, fit_to, open_photo
+from narrows._errors import BadData, BadPicture
+from narrows.data.fitting import convert_channels, fit_photo
+from narrows.data.images import Photo, open_photo
 
 _READERS = 4
 """Threads that decode at once: decoders release the interpreter's lock, and disks like a short queue."""
@@ -74,10 +76,22 @@ class PhotoSource:
         return len(self.paths)
 
     def take(self, indices: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """float32 B C H W."""
+        """float32 B C H W: the bits that `ArraySource` would give. Raises BadData when a file is gone."""
         with ThreadPoolExecutor(_READERS) as pool:
             wanted = [self.paths[i] for i in indices.tolist()]
-            return torch.stack(list(pool.map(lambda path: fit_to(open_photo(path).tensor(), self.shape), wanted)))
+            found = torch.stack(list(pool.map(lambda path: fit_photo(_reopened(path), self.shape), wanted)))
+        return found.float().div_(255.0)
+
+
+def _reopened(path: Path) -> Photo:
+    """A photo that could be read before. Raises BadData."""
+    try:
+        return open_photo(path)
+    except BadPicture as error:
+        raise BadData(
+            f"{path} vanished or changed while it was learned from ({error}); put it back, then run the same command "
+            f"again"
+        ) from error
 
 
 class PatchSource:
@@ -120,7 +134,7 @@ class PatchSource:
 
     def _read(self, path: Path) -> Tensor:
         """C H W: uint8 where the file was 8 bits deep, else float32; at least `size` each way."""
-        photo = open_photo(path)
+        photo = _reopened(path)
         if photo.array.dtype == np.uint8 and photo.shape[0] == self.shape[0]:
             pixels = torch.from_numpy(np.ascontiguousarray(photo.array.transpose(2, 0, 1)))
         else:

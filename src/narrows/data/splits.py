@@ -21,8 +21,9 @@ def content_hash(content: bytes | np.ndarray) -> str:
     found = hashlib.blake2b(digest_size=16)
     if isinstance(content, np.ndarray):
         found.update(f"{content.shape}{content.dtype}".encode())
-        content = np.ascontiguousarray(content).tobytes()
-    found.update(content)
+        found.update(np.ascontiguousarray(content).reshape(-1).view(np.uint8).data)  # as bytes, without a copy
+    else:
+        found.update(content)
     return found.hexdigest()
 
 
@@ -35,7 +36,7 @@ def split(
     next from there on. Where a side would stay empty, the keys nearest to it in place move over. A share of 0 is empty
     on purpose. Raises BadData when there are fewer different keys than sides.
     """
-    owners = list(keys) if groups is None else list(groups)
+    owners = list(keys) if groups is None else _joined(keys, groups)
     different = sorted(set(owners), key=_place)
     wanted = [share for share in shares if share > 0]
     what = "pictures or rows" if groups is None else "groups"
@@ -61,6 +62,22 @@ def split(
         torch.tensor([i for i, s in enumerate(sides) if s == side], dtype=torch.long)
         for side in range(len(shares) + 1)
     )  # fmt: skip
+
+
+def _joined(keys: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """The groups, those that share a key taken as one: a duplicate in two groups may not lie on both sides."""
+    leader = {group: group for group in groups}
+
+    def find(group: str) -> str:
+        while leader[group] != group:
+            group = leader[group]
+        return group
+
+    first: dict[str, str] = {}
+    for key, group in zip(keys, groups, strict=True):
+        one, other = sorted((find(first.setdefault(key, group)), find(group)))
+        leader[other] = one
+    return [find(group) for group in groups]
 
 
 def _place(key: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from pathlib import Path
@@ -12,8 +13,11 @@ import numpy as np
 from narrows._errors import BadData
 
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
-_NAMES = ("X", "x", "data", "arr_0")
+_NAMES = ("X", "x", "data", "x_train", "X_train", "images", "arr_0")
 """Arrays that an .npz with several is looked through for."""
+
+_LARGEST = 1e30
+"""Single precision ends at 3.4e38, and what is learned from is squared and summed."""
 
 
 class Table(NamedTuple):
@@ -27,11 +31,9 @@ class Table(NamedTuple):
 def read_csv(path: Path) -> Table:
     """A CSV of numbers; comma, semicolon (then decimal commas are read too) or tab. Raises BadData."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        text = path.read_text(encoding="latin-1")
+        text = _text(path.read_bytes())
     except OSError as error:
-        raise BadData(f"{path} cannot be read ({error.strerror})") from error
+        raise BadData(f"{path} cannot be read ({error.strerror}); change its permissions or get it anew") from error
     first = text.split("\n", 1)[0]
     mark = max(",;\t", key=first.count)
     try:
@@ -69,6 +71,14 @@ def read_csv(path: Path) -> Table:
     return checked(np.stack(kept, 1), tuple(columns), notes, str(path))
 
 
+def _text(data: bytes) -> str:
+    """UTF-8, UTF-16 where its mark says so (a spreadsheet's "Unicode text"), else Latin-1, which is never wrong."""
+    for encoding in ("utf-16", "latin-1") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "latin-1"):
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode(encoding)
+    raise BadData("no text")  # Latin-1 decodes everything
+
+
 def read_numpy(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """The array in an .npy or .npz file, and notes. Pickled objects are refused. Raises BadData."""
     try:
@@ -94,10 +104,19 @@ def checked(values: np.ndarray, columns: tuple[str, ...], notes: tuple[str, ...]
     if values.ndim != 2:
         raise BadData(f"{where} has shape {values.shape}; a table has rows and columns")
     if len(values) < 2:
-        raise BadData(f"{where} has {len(values)} row; at least 3 different rows are needed")
+        rows = "1 row" if len(values) == 1 else "no rows"
+        raise BadData(f"{where} has {rows}; an autoencoder learns from at least 3 different ones (better hundreds)")
+    if not values.shape[1]:
+        raise BadData(f"{where} has no columns; a table has one for each value")
     infinite = [columns[i] for i in np.flatnonzero(np.isinf(values).any(0))]
     if infinite:
         raise BadData(f"{where} has infinities in {', '.join(infinite[:5])}; replace them or leave those cells empty")
+    with np.errstate(invalid="ignore"):
+        huge = [columns[i] for i in np.flatnonzero((np.abs(values) > _LARGEST).any(0))]
+    if huge:
+        raise BadData(
+            f"{where} has values beyond {_LARGEST:g} in {', '.join(huge[:5])}; take another unit, or the logarithm"
+        )
     known = np.isfinite(values)
     empty = [columns[i] for i in np.flatnonzero(~known.any(0))]
     if len(empty) == len(columns):

@@ -35,24 +35,32 @@ class Triage:
 
 def look_through(place: Path) -> Triage:
     """A file, or everything below a folder, sorted by path. Raises BadData when there is nothing at `place`."""
-    if not place.exists():
-        raise BadData(f"{place} does not exist; give a folder of pictures, a picture, a table or an IDX file")
+    if not os.path.exists(place):  # unlike Path.exists, never raises: not for names too long nor closed folders
+        what = "is a link that leads nowhere" if os.path.islink(place) else "does not exist, or may not be looked at"
+        raise BadData(f"{printable(place)} {what}; give a folder of pictures, a picture, a table or an IDX file")
     if place.is_file():
         return _sorted_out([place], place.parent, [])
     skipped: list[tuple[str, str]] = []
     files: list[Path] = []
 
     def refuse(error: OSError) -> None:
-        skipped.append((str(error.filename), f"cannot be opened: {error.strerror}"))
+        skipped.append((printable(error.filename), f"cannot be opened: {error.strerror}"))
 
     # os.walk does not follow links to folders, so a link that points at itself ends nowhere.
     for folder, inner, names in os.walk(place, onerror=refuse):
         inner[:] = sorted(name for name in inner if not name.startswith("."))
         for name in inner:
             if (Path(folder) / name).is_symlink():
-                skipped.append((str((Path(folder) / name).relative_to(place)), "a link to a folder is not followed"))
+                skipped.append(
+                    (printable((Path(folder) / name).relative_to(place)), "a link to a folder is not followed")
+                )
         files += [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
     return _sorted_out(files, place, skipped)
+
+
+def printable(path: str | Path) -> str:
+    """A path that can be written into a report: bytes of its name that are no UTF-8 become question marks."""
+    return str(path).encode("utf-8", "replace").decode()
 
 
 def is_idx(path: Path) -> bool:
@@ -64,10 +72,10 @@ def is_idx(path: Path) -> bool:
 def _sorted_out(files: list[Path], root: Path, skipped: list[tuple[str, str]]) -> Triage:
     pictures, tables = [], []
     for path in files:
-        shown = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-        if path.is_symlink() and not path.exists():
+        shown = printable(path.relative_to(root) if path.is_relative_to(root) else path)
+        if path.is_symlink() and not os.path.exists(path):
             skipped.append((shown, "a link that leads nowhere"))
-        elif not path.is_file():
+        elif not os.path.isfile(path):
             skipped.append((shown, "not a file"))
         elif is_idx(path) or path.suffix.lower() in _NUMBERS:
             tables.append(path)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from narrows._errors import BadData, BadOption, NotSupported
-from narrows.data.images import as_batch
+from narrows.data.arrays import as_batch
 from narrows.model.folder import load as load_model
 from narrows.model.model import Model
 from narrows.training.seeds import generator

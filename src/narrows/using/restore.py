@@ -11,7 +11,8 @@ from torch import Tensor
 
 from narrows._errors import BadData, BadOption
 from narrows._registry import tasks
-from narrows.data.images import Photo, as_batch, open_photo, save_photo
+from narrows.data.arrays import as_batch
+from narrows.data.images import Photo, open_photo, save_photo
 from narrows.model import zoo
 from narrows.model.folder import load
 from narrows.model.model import Model

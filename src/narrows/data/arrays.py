@@ -1,0 +1,138 @@
+"""Whatever holds pictures in memory to a batch, and results back to the type that came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from narrows._errors import BadData
+from narrows.data.images import Photo
+
+_LOWEST, _HIGHEST = -0.5, 1.5
+"""Float pictures beyond these were never scaled to 0..1; a little beyond 0..1 is noise."""
+_SCALES = {"uint8": 255.0, "uint16": 65535.0}
+
+
+def as_batch(data: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
+    """Whatever holds pictures -> B C H W in [0, 1], and a function that turns a result back into what came.
+
+    Takes NumPy arrays and tensors (H W, H W C, C H W, B H W C, B C H W; uint8, uint16 or floats in [0, 1]), PIL
+    pictures (transparency is kept aside and put back), Photos, and lists of one kind. Raises BadData.
+    """
+    if isinstance(data, (list, tuple)):
+        return _list(list(data))
+    if isinstance(data, Photo):
+        return data.tensor()[None], lambda result: _photo_back(data, result)
+    if isinstance(data, Image.Image):
+        return _pillow_batch(data)
+    if isinstance(data, Tensor):
+        plain = data.detach().cpu()
+        if plain.is_floating_point() and plain.dtype not in (torch.float16, torch.float32, torch.float64):
+            plain = plain.float()  # NumPy knows no bfloat16
+        inner, back = as_batch(plain.numpy())
+        return inner, lambda result: torch.from_numpy(back(result)).to(data.device)
+    if isinstance(data, (str, Path)):
+        raise BadData(
+            f"the path {str(data)!r} came where a picture is expected; open it with PIL.Image.open, or type narrows "
+            f"restore {str(data)!r}"
+        )
+    if not isinstance(data, np.ndarray):
+        raise BadData(f"{type(data).__name__} came; pictures are NumPy arrays, PIL pictures, tensors or lists of them")
+    return _array_batch(data)
+
+
+def _list(data: list[Any]) -> tuple[Tensor, Callable[[Tensor], Any]]:
+    if not data:
+        raise BadData("an empty list came; give one picture or more")
+    pairs = [as_batch(one) for one in data]
+    if len({tuple(batch.shape[1:]) for batch, _ in pairs}) > 1:
+        raise BadData("pictures of several sizes came in one list; give them one by one, or all of one size")
+    counts = [len(batch) for batch, _ in pairs]
+
+    def back(result: Tensor) -> list[Any]:
+        return [give(part) for part, (_, give) in zip(result.split(counts), pairs, strict=True)]
+
+    return torch.cat([batch for batch, _ in pairs]), back
+
+
+def _pillow_batch(image: Image.Image) -> tuple[Tensor, Callable[[Tensor], Any]]:
+    """Grey stays grey, 16 bits stay 16 bits, transparency travels beside; everything else is worked on as RGB."""
+    if image.mode.startswith("I;16"):
+        batch, back = _array_batch(np.asarray(image).astype(np.uint16))
+        return batch, lambda result: Image.fromarray(back(result))
+    if image.mode in ("I", "F"):
+        raise BadData(
+            f"a PIL picture of mode {image.mode} came, whose range nothing says; hand over numpy.asarray of it as "
+            f"uint8, uint16 or floats from 0 to 1"
+        )
+    clear = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
+    grey = image.mode in ("1", "L", "LA", "La")
+    alpha = image.convert("RGBA").getchannel("A") if clear else None
+    batch, back = _array_batch(np.asarray(image.convert("L" if grey else "RGB")))
+
+    def give(result: Tensor) -> Image.Image:
+        found = Image.fromarray(back(result))
+        if alpha is not None:
+            found.putalpha(alpha)
+        return found
+
+    return batch, give
+
+
+def _array_batch(data: np.ndarray) -> tuple[Tensor, Callable[[Tensor], Any]]:
+    scale = _SCALES.get(data.dtype.name)
+    if scale is None and data.dtype.kind not in "fb":
+        raise BadData(f"an array of {data.dtype} came; pictures are uint8, uint16 or floats from 0 to 1")
+    if data.ndim not in (2, 3, 4) or data.size == 0:
+        raise BadData(f"an array of shape {data.shape} came; pictures are H W, H W C, C H W, B C H W or B H W C")
+    last = data.ndim >= 3 and data.shape[-1] <= 4 and not (data.ndim == 3 and data.shape[0] <= 4 < data.shape[1])
+    last = last and not (data.ndim == 4 and data.shape[1] <= 4 < data.shape[-1])
+    values = data.astype(np.float32)
+    if scale is not None:
+        values /= np.float32(scale)
+    elif data.dtype.kind == "f":
+        _check_range(values)
+    if data.ndim == 2:
+        batch = values[None, None]
+    elif data.ndim == 3:
+        batch = values.transpose(2, 0, 1)[None] if last else values[None]
+    else:
+        batch = values.transpose(0, 3, 1, 2) if last else values
+
+    def back(result: Tensor) -> np.ndarray:
+        found = result.detach().cpu().numpy()
+        if last:
+            found = found.transpose(0, 2, 3, 1)
+        if data.ndim < 4 and len(found) == 1:
+            found = found[0]
+        if data.ndim == 2:
+            found = found[0]
+        if scale is None:
+            return np.ascontiguousarray(found.astype(data.dtype if data.dtype.kind == "f" else np.float32))
+        return np.clip(np.rint(found * scale), 0, scale).astype(data.dtype)
+
+    return torch.from_numpy(np.ascontiguousarray(batch)), back
+
+
+def _check_range(values: np.ndarray) -> None:
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite(low + high):
+        raise BadData(
+            "values that are not numbers (NaN or infinity) came; pictures are floats from 0 to 1: replace them"
+        )
+    if high > _HIGHEST or low < _LOWEST:
+        raise BadData(
+            f"values from {low:g} to {high:g} came where 0 to 1 is expected; divide by 255 or hand over uint8"
+        )
+
+
+def _photo_back(photo: Photo, result: Tensor) -> Photo:
+    out = photo.blank()
+    photo.put(out, result[0])
+    return photo.with_array(out)

@@ -1,0 +1,409 @@
+"""The same file back: pixels, format, orientation, depth, transparency, profile, EXIF, resolution."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin
+
+from narrows import BadPicture, CannotWrite, WouldOverwrite
+from narrows.data.images import Photo, open_photo, save_photo
+
+RANDOM = np.random.default_rng(0)
+GREY = RANDOM.integers(0, 256, (9, 13), dtype=np.uint8)
+RGB = RANDOM.integers(0, 256, (9, 13, 3), dtype=np.uint8)
+ALPHA = RANDOM.integers(0, 256, (9, 13, 1), dtype=np.uint8)
+RGBA = np.concatenate([RGB, ALPHA], 2)
+LA = np.concatenate([GREY[..., None], ALPHA], 2)
+DEEP = RANDOM.integers(0, 65536, (9, 13, 4), dtype=np.uint16)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+few = settings(max_examples=12, derandomize=True, deadline=None)
+
+
+def _pillow(array: np.ndarray, mode: str | None = None, **options: Any) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        image = Image.fromarray(array)
+        (image.convert(mode) if mode else image).save(path, **options)
+
+    return write
+
+
+def _codec(array: np.ndarray) -> Callable[[Path], None]:
+    return lambda path: path.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(array)))  # type: ignore[func-returns-value]
+
+
+def _clear_palette(path: Path) -> None:
+    image = Image.fromarray(RGB).quantize(16)
+    image.save(path, transparency=3)
+
+
+def _frames(path: Path) -> None:
+    first, *others = (Image.fromarray(np.roll(RGB, k, 1)) for k in range(3))
+    first.save(path, save_all=True, append_images=others, **({"lossless": True} if path.suffix == ".webp" else {}))
+
+
+def _deep_pgm(path: Path) -> None:
+    path.write_bytes(b"P5\n# a comment\n13 9\n65535\n" + DEEP[..., 0].astype(">u2").tobytes())
+
+
+DRAWN: dict[str, tuple[str, Callable[[Path], None], tuple[int, int, int], str, bool]] = {
+    # name: suffix, how it is written, (C, H, W), number type, transparency
+    "grey PNG": (".png", _pillow(GREY), (1, 9, 13), "uint8", False),
+    "black and white PNG": (".png", _pillow(GREY, "1"), (1, 9, 13), "uint8", False),
+    "grey PNG with alpha": (".png", _pillow(LA), (1, 9, 13), "uint8", True),
+    "colour PNG": (".png", _pillow(RGB), (3, 9, 13), "uint8", False),
+    "colour PNG with alpha": (".png", _pillow(RGBA), (3, 9, 13), "uint8", True),
+    "PNG with a transparent colour": (".png", _pillow(RGB, transparency=(1, 2, 3)), (3, 9, 13), "uint8", True),
+    "palette PNG": (".png", lambda p: Image.fromarray(RGB).quantize(16).save(p), (3, 9, 13), "uint8", False),
+    "palette PNG with transparency": (".png", _clear_palette, (3, 9, 13), "uint8", True),
+    "16-bit grey PNG": (".png", _pillow(DEEP[..., 0]), (1, 9, 13), "uint16", False),
+    "16-bit grey PNG with alpha": (".png", _codec(DEEP[..., :2]), (1, 9, 13), "uint16", True),
+    "16-bit colour PNG": (".png", _codec(DEEP[..., :3]), (3, 9, 13), "uint16", False),
+    "16-bit colour PNG with alpha": (".png", _codec(DEEP), (3, 9, 13), "uint16", True),
+    "animated PNG": (".png", _frames, (3, 9, 13), "uint8", False),
+    "grey JPEG": (".jpg", _pillow(GREY), (1, 9, 13), "uint8", False),
+    "colour JPEG": (".jpg", _pillow(RGB), (3, 9, 13), "uint8", False),
+    "progressive JPEG": (".jpeg", _pillow(RGB, progressive=True), (3, 9, 13), "uint8", False),
+    "CMYK JPEG": (".jpg", _pillow(RGB, "CMYK"), (3, 9, 13), "uint8", False),
+    "lossy WebP": (".webp", _pillow(RGB, quality=60), (3, 9, 13), "uint8", False),
+    "lossy WebP with alpha": (".webp", _pillow(RGBA, quality=60), (3, 9, 13), "uint8", True),
+    "lossless WebP": (".webp", _pillow(RGB, lossless=True), (3, 9, 13), "uint8", False),
+    "animated WebP": (".webp", _frames, (3, 9, 13), "uint8", False),
+    "GIF": (".gif", _pillow(GREY), (1, 9, 13), "uint8", False),
+    "animated GIF": (".gif", _frames, (3, 9, 13), "uint8", False),
+    "BMP": (".bmp", _pillow(RGB), (3, 9, 13), "uint8", False),
+    "PGM": (".pgm", _pillow(GREY), (1, 9, 13), "uint8", False),
+    "16-bit PGM": (".pgm", _deep_pgm, (1, 9, 13), "uint16", False),
+    "PPM": (".ppm", _pillow(RGB), (3, 9, 13), "uint8", False),
+}
+LOSSY = {"grey JPEG", "colour JPEG", "progressive JPEG", "CMYK JPEG", "lossy WebP", "lossy WebP with alpha"}
+NOT_EXACT = LOSSY | {"animated GIF"}  # a GIF of more than 256 colours is quantised anew
+
+
+@pytest.fixture(params=DRAWN)
+def drawn_file(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
+    suffix, write, *_ = DRAWN[request.param]
+    path = tmp_path / f"ảnh 🌄{suffix}"
+    write(path)
+    return request.param, path
+
+
+def test_every_kind_of_file_is_read_as_what_it_is(drawn_file: tuple[str, Path]) -> None:
+    name, path = drawn_file
+    _, _, shape, dtype, has_alpha = DRAWN[name]
+    photo = open_photo(path)
+    assert (photo.shape, photo.array.dtype.name, photo.alpha is not None) == (shape, dtype, has_alpha)
+    assert photo.tensor().min() >= 0 and photo.tensor().max() <= 1
+    said = " ".join(photo.notes)
+    assert ("first of 3 frames" in said) == ("animated" in name)
+    assert ("palette" in said) == ("palette" in name or "GIF" in name)
+
+
+def test_unchanged_pixels_give_back_the_bytes(drawn_file: tuple[str, Path], tmp_path: Path) -> None:
+    _, path = drawn_file
+    written = save_photo(open_photo(path), tmp_path / "out" / path.name)
+    assert written.read_bytes() == path.read_bytes()
+
+
+def test_a_changed_pixel_changes_nothing_else(drawn_file: tuple[str, Path], tmp_path: Path) -> None:
+    name, path = drawn_file
+    photo = open_photo(path)
+    array = photo.array.copy()
+    array[4, 5] = np.iinfo(array.dtype).max - array[4, 5]
+    after = open_photo(save_photo(photo.with_array(array), tmp_path / "out" / path.name))
+    assert after.array.dtype == array.dtype and after.look.format == photo.look.format
+    if photo.alpha is not None:
+        assert after.alpha is not None
+        np.testing.assert_array_equal(after.alpha, photo.alpha)
+    if name in NOT_EXACT:
+        assert after.shape == photo.shape
+    else:
+        np.testing.assert_array_equal(after.array, array)
+
+
+@pytest.mark.parametrize("name", ["grey PNG", "16-bit colour PNG with alpha", "lossless WebP", "black and white PNG"])
+def test_a_second_pass_gives_the_same_mode(name: str, tmp_path: Path) -> None:
+    suffix, write, *_ = DRAWN[name]
+    write(tmp_path / f"a{suffix}")
+    photo = open_photo(tmp_path / f"a{suffix}")
+    save_photo(photo.with_array(255 - photo.array), tmp_path / f"b{suffix}")
+    with Image.open(tmp_path / f"a{suffix}") as before, Image.open(tmp_path / f"b{suffix}") as after:
+        assert before.mode == after.mode
+
+
+@few
+@given(st.data())
+def test_any_pixels_of_any_size_come_back(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    kind = data.draw(st.sampled_from([(".png", 8), (".png", 16), (".bmp", 8), (".webp", 8), (".tif", 8), (".tif", 16)]))
+    size = data.draw(st.tuples(st.integers(1, 12), st.integers(1, 12)))
+    channels = data.draw(st.sampled_from([1, 3]))
+    dtype = np.uint8 if kind[1] == 8 else np.uint16
+    random = np.random.default_rng(data.draw(st.integers(0, 1000)))
+    array = random.integers(0, np.iinfo(dtype).max + 1, (*size, channels)).astype(dtype)
+    photo = Photo(array, np.zeros(channels), np.full(channels, float(np.iinfo(dtype).max)))
+    again = open_photo(save_photo(photo, folder / f"a{kind[0]}"))
+    if kind[0] == ".webp":  # which has no grey
+        array = np.broadcast_to(array, again.array.shape)
+    np.testing.assert_array_equal(again.array, array)
+    back = again.blank()
+    again.put(back, again.tensor())
+    np.testing.assert_array_equal(back, again.array)
+
+
+# Orientation
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", "deep.png"])
+def test_orientation_is_applied_and_kept(orientation: int, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if suffix == "deep.png":
+        chunk = exif.tobytes().removeprefix(b"Exif\0\0")
+        path.write_bytes(_with_chunk(imagecodecs.png_encode(DEEP[..., :3].copy()), b"eXIf", chunk))
+        want = DEEP[..., :3]
+    elif suffix == ".tif":
+        tifffile.imwrite(path, RGB, photometric="rgb", extratags=[(274, "H", 1, orientation, True)], metadata=None)
+        want = RGB
+    else:
+        Image.fromarray(RGB).save(path, exif=exif, **({"lossless": True} if suffix == ".webp" else {}))
+        with Image.open(path) as image:
+            want = np.asarray(image.convert("RGB"))
+    photo = open_photo(path)
+    upright = _turned(want, orientation)
+    np.testing.assert_array_equal(photo.array, upright)
+    array = photo.array.copy()
+    array[0, 0] = 255 - array[0, 0] // 2
+    after = open_photo(save_photo(photo.with_array(array), tmp_path / "out" / path.name))
+    assert after.look.orientation == orientation
+    if suffix != ".jpg":
+        np.testing.assert_array_equal(after.array, array)
+
+
+def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
+    """By Pillow, on 8-bit halves, so that it judges 16 bits too."""
+    ways = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }  # fmt: skip
+    if orientation == 1:
+        return array
+    high, low = (
+        np.asarray(Image.fromarray(part.astype(np.uint8)).transpose(ways[orientation])).astype(array.dtype)
+        for part in (array.astype(np.uint16) >> 8, array & 255)
+    )
+    return (high << 8 if array.dtype == np.uint16 else 0 * high) + low
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".ppm", ".gif", ".tif", ".png", ".webp", ".jpg"])
+@pytest.mark.parametrize("source", [".jpg", ".tif"])
+def test_a_turned_photo_is_upright_in_every_other_format(source: str, suffix: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = np.zeros((16, 32, 3), np.uint8)
+    pixels[:, :16] = 255
+    Image.fromarray(pixels).save(tmp_path / f"a{source}", exif=exif)
+    photo = open_photo(tmp_path / f"a{source}")
+    with Image.open(save_photo(photo.with_array(photo.array // 2), tmp_path / f"b{suffix}")) as image:
+        seen = np.asarray(ImageOps.exif_transpose(image).convert("L")).astype(int)
+    assert seen.shape == (32, 16)
+    assert seen[:12].mean() > 110 and seen[20:].mean() < 10
+
+
+# Metadata
+
+
+def _with_chunk(data: bytes, name: bytes, body: bytes) -> bytes:
+    chunk = struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    return data[:33] + chunk + data[33:]
+
+
+def _rich_exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x010F] = "Máy ảnh"
+    exif[0x0132] = "2026:11:24 10:00:00"
+    exif.get_ifd(0x8769)[0x9003] = "2026:11:23 09:00:00"
+    exif.get_ifd(0x8825)[1] = "N"
+    return exif
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_profile_exif_and_resolution_survive(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(RGB).save(path, icc_profile=SRGB, exif=_rich_exif(), dpi=(300, 150), xmp=b"<x:xmpmeta/>")
+    photo = open_photo(path)
+    assert photo.look.icc == SRGB
+    written = save_photo(photo.with_array(255 - photo.array), tmp_path / "out" / path.name)
+    with Image.open(path) as before, Image.open(written) as after:
+        assert after.info["icc_profile"] == SRGB
+        assert after.getexif().tobytes() == before.getexif().tobytes()
+        assert after.getexif().get_ifd(0x8769) == before.getexif().get_ifd(0x8769)
+        assert after.info.get("dpi") == before.info.get("dpi")
+        assert after.info.get("xmp") == before.info.get("xmp")
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_texts_of_a_png_survive(bits: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Title", "a title")
+    texts.add_itxt("Author", "Nguyễn Văn A", zip=True)
+    texts.add(b"gAMA", struct.pack(">I", 45455))
+    image = Image.fromarray(RGB if bits == 8 else DEEP[..., 0])
+    image.save(path, pnginfo=texts, dpi=(300, 300), icc_profile=SRGB if bits == 8 else None)
+    photo = open_photo(path)
+    written = save_photo(photo.with_array(photo.array // 2), tmp_path / "out.png")
+    with Image.open(path) as before, Image.open(written) as after:
+        after.load()
+        assert after.info["Title"] == "a title" and after.info["Author"] == "Nguyễn Văn A"
+        assert after.info["gamma"] == before.info["gamma"] and after.info["dpi"] == before.info["dpi"]
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("quality", [30, 90])
+def test_a_jpeg_keeps_its_tables_sampling_and_comment(quality: int, subsampling: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    smooth = np.asarray(Image.fromarray(RGB).resize((64, 48)))
+    Image.fromarray(smooth).save(path, quality=quality, subsampling=subsampling, comment="said", progressive=True)
+    photo = open_photo(path)
+    written = save_photo(photo.with_array(255 - photo.array), tmp_path / "b.jpg")
+    with Image.open(path) as before, Image.open(written) as after:
+        assert isinstance(before, JpegImagePlugin.JpegImageFile) and isinstance(after, JpegImagePlugin.JpegImageFile)
+        assert after.quantization == before.quantization
+        assert JpegImagePlugin.get_sampling(after) == JpegImagePlugin.get_sampling(before) == subsampling
+        assert after.info["comment"] == b"said" and after.info["progressive"]
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_webp_stays_lossless_or_lossy_also_behind_a_long_profile(lossless: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a.webp"
+    profile = SRGB + bytes(9000)
+    Image.fromarray(RGB).save(path, lossless=lossless, icc_profile=profile)
+    photo = open_photo(path)
+    array = 255 - photo.array
+    after = open_photo(save_photo(photo.with_array(array), tmp_path / "b.webp"))
+    assert after.look.more["lossless"] is lossless
+    assert np.array_equal(after.array, array) is lossless
+
+
+def test_cmyk_stays_cmyk_and_its_profile_stays_with_it_only(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(RGB).convert("CMYK").save(path, icc_profile=b"four inks")
+    photo = open_photo(path)
+    changed = photo.with_array(photo.array // 2)
+    with Image.open(save_photo(changed, tmp_path / "b.jpg")) as image:
+        assert image.mode == "CMYK" and image.info["icc_profile"] == b"four inks"
+    with Image.open(save_photo(changed, tmp_path / "b.png")) as image:
+        assert image.mode == "RGB" and "icc_profile" not in image.info
+
+
+def test_a_deep_tiff_keeps_profile_and_resolution_as_png(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path, DEEP[..., :3], photometric="rgb", iccprofile=SRGB, resolution=(300, 300), resolutionunit=2, metadata=None
+    )
+    photo = open_photo(path)
+    after = open_photo(save_photo(photo, tmp_path / "a.png"))
+    np.testing.assert_array_equal(after.array, photo.array)
+    assert after.look.icc == SRGB
+    assert after.look.resolution == pytest.approx((300, 300), rel=1e-4)
+
+
+# Refusals
+
+
+def test_transparency_is_never_dropped_in_silence(tmp_path: Path) -> None:
+    Image.fromarray(RGBA).save(tmp_path / "a.png")
+    photo = open_photo(tmp_path / "a.png")
+    with pytest.raises(CannotWrite, match="cannot hold transparency"):
+        save_photo(photo, tmp_path / "a.jpg")
+    assert not (tmp_path / "a.jpg").exists()
+    Image.fromarray(np.concatenate([RGB, np.full_like(ALPHA, 255)], 2)).save(tmp_path / "b.png")
+    assert save_photo(open_photo(tmp_path / "b.png"), tmp_path / "b.jpg").exists()
+
+
+def test_depth_is_never_dropped_in_silence(tmp_path: Path) -> None:
+    _codec(DEEP)(tmp_path / "a.png")
+    with pytest.raises(CannotWrite, match=r"uint16 pixels; write \.tif"):
+        save_photo(open_photo(tmp_path / "a.png"), tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("name", ["a.xyz", "a"])
+def test_an_unknown_suffix_is_refused(name: str, tmp_path: Path) -> None:
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    with pytest.raises(CannotWrite, match=r"no writer for .* write \.png"):
+        save_photo(open_photo(tmp_path / "a.png"), tmp_path / name)
+
+
+def test_a_picture_beyond_a_formats_limit_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    wide = Photo(np.zeros((2, 17000, 3), np.uint8), np.zeros(3), np.full(3, 255.0))
+    with pytest.raises(CannotWrite, match=r"a \.webp cannot hold this picture"):
+        save_photo(wide, tmp_path / "a.webp")
+
+
+def test_nothing_is_written_over_without_force(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(RGB).save(path)
+    before = path.read_bytes()
+    photo = open_photo(path).with_array(255 - RGB)
+    with pytest.raises(WouldOverwrite, match="--force"):
+        save_photo(photo, path)
+    assert path.read_bytes() == before
+    save_photo(photo, path, force=True)
+    np.testing.assert_array_equal(open_photo(path).array, 255 - RGB)
+
+
+def test_a_wrong_suffix_is_read_by_what_the_file_is(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    Image.fromarray(RGB).save(out, "TIFF")
+    (tmp_path / "a.png").write_bytes(out.getvalue())
+    np.testing.assert_array_equal(open_photo(tmp_path / "a.png").array, RGB)
+
+
+# Threads and memory
+
+
+def test_reading_in_threads_leaves_warning_filters_as_they_were(tmp_path: Path) -> None:
+    Image.fromarray(RGB).quantize(8).save(tmp_path / "a.png", transparency=b"\x00\x10")
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(open_photo, [tmp_path / "a.png"] * 200))
+    assert warnings.filters == before
+
+
+def test_only_the_window_that_is_asked_for_is_converted() -> None:
+    photo = Photo(RGB, np.zeros(3), np.full(3, 255.0))
+    window = photo.tensor(slice(2, 5), slice(3, 9))
+    assert window.shape == (3, 3, 6) and window.dtype == torch.float32
+    assert torch.equal(window, photo.tensor()[:, 2:5, 3:9])
+    assert window.untyped_storage().nbytes() == 3 * 3 * 6 * 4
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, 30, 0.5, 0.9])
+@pytest.mark.parametrize("name", ["colour PNG", "16-bit colour PNG", "colour JPEG", "lossless WebP", "GIF", "BMP"])
+def test_a_file_cut_short_is_refused_in_a_sentence(name: str, cut: float, tmp_path: Path) -> None:
+    suffix, write, *_ = DRAWN[name]
+    path = tmp_path / f"a{suffix}"
+    write(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(cut * len(data)) if isinstance(cut, float) else cut])
+    with pytest.raises(BadPicture, match=r"a\.\w+ (is empty|cannot be read as a picture)"):
+        open_photo(path)
