@@ -19,6 +19,7 @@ from torch import Tensor
 from narrows import _device
 from narrows._contract import Batch, DataFacts, Step
 from narrows._errors import BadOption, BadPairing, BadRun, UnknownName, WouldOverwrite
+from narrows.data.augment import mirror, move
 from narrows.data.fitting import convert_channels
 from narrows.data.images import open_photo
 from narrows.data.reading import Dataset, read
@@ -69,6 +70,10 @@ class FitSettings:
     """1 for grey, 3 for colour; None takes theirs."""
     patch: int = 64
     """Pixels of a side of the patches of photographs that nets of any size learn from."""
+    shift: int = 0
+    """Training pictures are moved by up to so many pixels each way, at random."""
+    mirror: bool = False
+    """Half of the training pictures, at random, have left and right exchanged."""
     group_by: str | None = None
     """"folder", or a pattern in the path: examples of one group stay on one side of the split."""
     twin: bool = True
@@ -82,6 +87,8 @@ class FitSettings:
         for name in ("held_out", "validation"):
             if not 0 <= getattr(self, name) < 0.9:
                 raise BadOption(f"{name}={getattr(self, name)}; it takes a share from 0 to below 0.9, such as 0.1")
+        if not 0 <= self.shift <= 64:
+            raise BadOption(f"shift={self.shift}; pictures are moved by 0 to 64 pixels, such as --shift 1")
         if not 8 <= self.patch <= 1024:
             raise BadOption(f"patch={self.patch}; sides are 8 to 1024 pixels, such as --set patch=64")
         if self.channels not in (None, *range(1, 65)):
@@ -186,7 +193,7 @@ def _fit(
         _hold_to_the_same_job(run, dataset, chosen, config)
     model = _make(dataset, chosen, config)
     parts = _parts(dataset, chosen, model, config.seed)
-    history, plan = _train(model, parts, config, run, progress, fresh=chosen.begin_with is None)
+    history, plan = _train(model, parts, chosen, config, run, progress)
     twin = None
     if model.task.kind == "direct" and model.code_size is not None and chosen.twin and parts.judged:
         twin = _train_twin(dataset, chosen, config, parts, history.seconds, run, progress)
@@ -342,18 +349,22 @@ def _middle(path: Path, channels: int) -> Tensor:
 def _train(
     model: Model,
     parts: Parts,
+    chosen: FitSettings,
     config: TrainingConfig,
     run: Run | None,
     progress: Callable[[dict[str, Any]], None],
-    fresh: bool = True,
 ) -> tuple[History, dict[str, Any]]:
-    """The one loop, over this model and these sources. `fresh` sets initial values from the data."""
+    """The one loop, over this model and these sources."""
     rows = len(parts.training)
     config = replace(config, batch_size=min(config.batch_size, rows))
 
     def supply(source: Source) -> Supply:
         def batch(indices: Tensor, step: Step) -> Batch:
-            return model.batch(source.take(indices, step.generator), step)
+            examples = source.take(indices, step.generator)
+            if model.form == "picture":
+                examples = move(examples, chosen.shift, step.generator)
+                examples = mirror(examples, step.generator) if chosen.mirror else examples
+            return model.batch(examples, step)
 
         return Supply(len(source), batch)
 
@@ -373,7 +384,7 @@ def _train(
         supply(parts.training),
         validation(parts.validation) if parts.validation is not None else None,
         config,
-        facts=facts if fresh else None,
+        facts=facts if chosen.begin_with is None else None,
         run=run,
         progress=progress,
     )
@@ -395,10 +406,10 @@ def _train_twin(
     twin = _make(dataset, plain, config)
     budget = replace(config, minutes=max(seconds, 1.0) / 60, epochs=None, steps=None)
     if run is None:
-        _train(twin, parts, budget, None, progress)
+        _train(twin, parts, plain, budget, None, progress)
         return twin
     with Run.open(run.folder / "direct") as beside:
-        _train(twin, parts, budget, beside, progress)
+        _train(twin, parts, plain, budget, beside, progress)
     return twin
 
 

@@ -1,0 +1,27 @@
+"""Training pictures moved or mirrored at random, so that a small folder teaches more.
+
+MNIST through 784-1000-500-250-30, 20 passes over 50,000 pictures: moving by one pixel brought the held-out squared
+error from 3.27 to 2.99 and the gap to the training error from 0.95 to 0.20 (docs/log.md, 2026-11-24).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def move(pictures: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """B C H W -> the same, each picture moved by -most to most whole pixels each way; edges are repeated."""
+    if most == 0:
+        return pictures
+    count, _, height, width = pictures.shape
+    way = torch.randint(0, 2 * most + 1, (2, count), generator=generator)
+    windows = F.pad(pictures, (most,) * 4, mode="replicate").unfold(2, height, 1).unfold(3, width, 1)
+    return windows[torch.arange(count), :, way[0], way[1]]
+
+
+def mirror(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """B C H W -> the same, half of them with left and right exchanged."""
+    flipped = torch.rand((len(pictures), 1, 1, 1), generator=generator) < 0.5
+    return torch.where(flipped, pictures.flip(3), pictures)
