@@ -15,7 +15,7 @@ from narrows.data.arrays import as_batch
 from narrows.model.folder import load as load_model
 from narrows.model.model import Model
 from narrows.training.seeds import generator
-from narrows.using.restore import restore_tensor
+from narrows.using.restore import restore as restore_picture
 
 
 def load(path: str | Path) -> LoadedModel:
@@ -57,8 +57,7 @@ class LoadedModel:
 
     def restore(self, picture: Any, *, strength: float = 1.0, **options: Any) -> Any:
         """A picture of any size that the net can take -> a better one, in the type that came."""
-        pixels, back = as_batch(picture)
-        return back(restore_tensor(self.model, pixels, strength=strength, **options))
+        return restore_picture(picture, model=self.model, strength=strength, **options)
 
     def sample(self, n: int = 1, *, seed: int = 0) -> np.ndarray:
         """`n` new examples: float32 (n, C, H, W) in [0, 1], or (n, columns). Raises NotSupported without a prior."""

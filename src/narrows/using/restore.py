@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from narrows._errors import BadData, BadOption
+from narrows._errors import BadData, BadOption, UnknownName
 from narrows._registry import tasks
 from narrows.data.arrays import as_batch
 from narrows.data.images import Photo, open_photo, save_photo
@@ -32,6 +34,8 @@ def restore(picture: Any, *, task: str = "denoise", model: Any = None, strength:
     """
     pixels, back = as_batch(picture)
     chosen = model_for(task, pixels.shape[1], model)
+    if strength == 0:
+        return copy.deepcopy(picture)  # in whatever precision and mode it came: `pixels` are single floats
     return back(restore_tensor(chosen, pixels, strength=strength, **options))
 
 
@@ -113,6 +117,14 @@ def _check_strength(strength: float) -> None:
         raise BadOption(f"strength={strength}; it takes 0 (the original) to 1 (the whole correction): --strength 0.7")
 
 
+def _check_options(model: Model, options: dict[str, Any]) -> None:
+    parameters = inspect.signature(model.task.prepare).parameters.values()
+    known = [one.name for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
+    for name in options:
+        if name not in known:
+            raise UnknownName.of(f"option of {model.card['task']['name']}", name, known or ["(none)"])
+
+
 @torch.no_grad()
 def _in_tiles(
     model: Model,
@@ -124,6 +136,7 @@ def _in_tiles(
     options: dict[str, Any],
 ) -> None:
     """`window` gives pixels of the picture, `put` takes results; one tile after the other."""
+    _check_options(model, options)
     facts, own = model.net_facts, model.shape[0]
     if channels != own and own != 1:
         raise BadData(

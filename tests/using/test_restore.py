@@ -1,0 +1,235 @@
+"""Restoring pictures in memory: what comes goes back in the same type, in any size, and strength means what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import narrows
+from narrows._errors import BadData, BadOption, UnknownName
+from narrows.data.images import Photo
+from narrows.model import zoo
+from narrows.model.build import make
+from narrows.model.folder import save
+from narrows.model.model import Model
+from narrows.using.loaded import LoadedModel
+from narrows.using.restore import restore_photo, restore_tensor
+
+
+def denoiser(channels: int = 1) -> Model:
+    """A small net that changes every picture: an untrained one would return its input."""
+    model = make(shape=(channels, 32, 32), task="denoise", n_nodes=(8, 8))
+    random = torch.Generator().manual_seed(0)
+    for parameter in model.parameters():
+        parameter.data += 0.05 * torch.randn(parameter.shape, generator=random)
+    return model
+
+
+@pytest.fixture(scope="module")
+def grey() -> Model:
+    return denoiser()
+
+
+@pytest.fixture(scope="module")
+def colour() -> Model:
+    return denoiser(3)
+
+
+FORMS = {
+    "grey": lambda p: p[..., 0],
+    "H W 1": lambda p: p[..., :1],
+    "H W C": lambda p: p,
+    "C H W": lambda p: np.ascontiguousarray(p.transpose(2, 0, 1)),
+    "B H W C": lambda p: np.stack([p, p[::-1]]),
+    "B C H W": lambda p: np.stack([p.transpose(2, 0, 1), p.transpose(2, 0, 1)]),
+}
+TYPES = {
+    "uint8": lambda p: p,
+    "uint16": lambda p: p.astype(np.uint16) * 257,
+    "float32": lambda p: p.astype(np.float32) / 255,
+    "float64": lambda p: p / 255,
+    "float16": lambda p: (p / 255).astype(np.float16),
+}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("form", FORMS)
+def test_an_array_comes_back_in_its_own_shape_and_type(form, kind, drawn, grey):
+    picture = TYPES[kind](FORMS[form](drawn(21, 34, 3)))
+    before = picture.copy()
+    better = narrows.restore(picture, model=grey)
+    assert (better.shape, better.dtype) == (picture.shape, picture.dtype)
+    assert np.array_equal(picture, before), "the caller's own pixels were changed"
+    assert not np.array_equal(better, picture)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("form", FORMS)
+def test_strength_0_returns_the_original_pixels(form, kind, drawn, grey):
+    picture = TYPES[kind](FORMS[form](drawn(9, 14, 3)))
+    same = narrows.restore(picture, model=grey, strength=0)
+    assert same.dtype == picture.dtype and np.array_equal(same, picture)
+    assert not np.shares_memory(same, picture)
+    assert np.array_equal(LoadedModel(grey).restore(picture, strength=0), picture)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "1", "P", "CMYK", "I;16"])
+def test_a_pil_picture_comes_back_as_one_of_the_same_size(mode, drawn, grey):
+    if mode == "I;16":
+        picture = Image.fromarray(drawn(20, 12)[..., 0].astype(np.uint16) * 257)
+    else:
+        picture = Image.fromarray(drawn(20, 12, 4 if mode in ("RGBA", "LA") else 3)).convert(mode)
+    better = narrows.restore(picture, model=grey)
+    assert isinstance(better, Image.Image) and better.size == (12, 20)
+    if mode in ("L", "RGB", "RGBA", "LA", "I;16"):
+        assert better.mode == mode
+    if mode in ("RGBA", "LA"):
+        assert better.getchannel("A").tobytes() == picture.getchannel("A").tobytes()
+    same = narrows.restore(picture, model=grey, strength=0)
+    assert (same.mode, same.tobytes()) == (picture.mode, picture.tobytes())
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64])
+def test_a_tensor_comes_back_as_a_tensor(dtype, drawn, grey):
+    pixels = torch.from_numpy(drawn(20, 12)).permute(2, 0, 1)
+    picture = pixels if dtype == torch.uint8 else pixels.to(dtype) / 255
+    better = narrows.restore(picture, model=grey)
+    assert (better.shape, better.dtype) == (picture.shape, picture.dtype)
+    assert torch.equal(narrows.restore(picture, model=grey, strength=0), picture)
+
+
+def test_a_list_comes_back_as_a_list_of_the_same_kinds(drawn, grey):
+    pictures = [drawn(16, 12)[..., 0], Image.fromarray(drawn(16, 12)[..., 0])]
+    better = narrows.restore(pictures, model=grey)
+    assert [type(one) for one in better] == [np.ndarray, Image.Image]
+    np.testing.assert_array_equal(better[0], narrows.restore(pictures[0], model=grey))
+
+
+def test_strength_a_half_is_the_mean_of_both(drawn, grey):
+    picture = drawn(30, 22).astype(np.float32) / 255
+    whole, half = (narrows.restore(picture, model=grey, strength=strength) for strength in (1, 0.5))
+    inside = (whole > 0) & (whole < 1)  # beyond, the whole result was clamped and the half need not be
+    assert inside.mean() > 0.5
+    np.testing.assert_allclose(half[inside], ((picture + whole) / 2)[inside], atol=1e-6)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
+def test_another_strength_is_refused(strength, drawn, grey):
+    with pytest.raises(BadOption, match=r"--strength 0\.7"):
+        narrows.restore(drawn(8, 8), model=grey, strength=strength)
+
+
+def test_results_stay_in_range(grey):
+    extremes = np.tile(np.array([[0.0, 1.0]], np.float32), (16, 8))
+    better = narrows.restore(extremes, model=grey)
+    assert better.min() >= 0 and better.max() <= 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (2, 3), (5, 5), (33, 31)])
+def test_a_picture_of_any_size_keeps_it(size, grey):
+    picture = np.random.default_rng(0).random(size, dtype=np.float32)
+    assert narrows.restore(picture, model=grey).shape == size
+
+
+@pytest.mark.parametrize("size", [(40, 64), (41, 65), (97, 70)])
+@pytest.mark.parametrize("tile", [16, 32])
+def test_tiles_equal_the_whole(size, tile, grey):
+    pixels = torch.rand((2, 1, *size), generator=torch.Generator().manual_seed(1))
+    whole = restore_tensor(grey, pixels, tile=10_000)
+    torch.testing.assert_close(restore_tensor(grey, pixels, tile=tile), whole, atol=1e-5, rtol=0)
+
+
+def test_a_grey_model_takes_every_channel_by_itself(grey):
+    pixels = torch.rand((2, 7, 20, 24), generator=torch.Generator().manual_seed(2))
+    together = restore_tensor(grey, pixels)
+    for channel in range(7):
+        alone = restore_tensor(grey, pixels[:, channel : channel + 1])
+        torch.testing.assert_close(together[:, channel : channel + 1], alone, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_a_colour_model_refuses_other_channels_and_says_what_to_do(channels, colour, drawn):
+    with pytest.raises(BadData, match="takes 3"):
+        narrows.restore(drawn(8, 8, channels), model=colour)
+
+
+def test_a_told_level_changes_the_result(grey, drawn):
+    picture = drawn(16, 16)
+    blind, told = (narrows.restore(picture / 255, model=grey, level=level) for level in (None, 50))
+    assert not np.array_equal(blind, told)
+
+
+@pytest.mark.parametrize("options", [{"levle": 25}, {"level": -1}, {"level": 1e9}, {"photo": 1}])
+def test_an_option_that_cannot_be_is_refused(options, grey, drawn):
+    with pytest.raises((BadOption, UnknownName), match="level"):
+        narrows.restore(drawn(8, 8), model=grey, **options)
+
+
+def test_a_fixed_size_model_refuses_other_sizes_and_never_resizes(drawn):
+    model = make(shape=(1, 8, 8), task="denoise", kind="undercomplete", architecture="mlp", code_size=4)
+    assert narrows.restore(drawn(8, 8), model=model).shape == (8, 8, 1)
+    with pytest.raises(BadData, match=r"8x9.*exactly 8x8"):
+        narrows.restore(drawn(8, 9), model=model)
+
+
+def test_a_large_picture_passes_in_tiles_and_never_as_a_whole(grey, monkeypatch):
+    """24 megapixels as floats, many channels wide, would fill the memory; so only tile-sized tensors may be made."""
+    seen: list[int] = []
+    own = Photo.tensor
+
+    def watched(self, rows=slice(None), cols=slice(None)):
+        found = own(self, rows, cols)
+        seen.append(found.numel())
+        return found
+
+    monkeypatch.setattr(Photo, "tensor", watched)
+    hook = grey.autoencoder.net.register_forward_hook(lambda net, args, result: seen.append(result.numel()))
+    array = np.random.default_rng(0).integers(0, 256, (300, 1100, 1), dtype=np.uint8)
+    try:
+        better = restore_photo(grey, Photo(array, np.zeros(1), np.full(1, 255.0)), tile=64)
+    finally:
+        hook.remove()
+    facts = grey.net_facts
+    halo = -(-facts.reach // facts.stride) * facts.stride
+    assert better.array.shape == array.shape and better.array.dtype == np.uint8
+    assert len(seen) >= 2 * 5 * 18 and max(seen) <= (64 + 2 * halo) ** 2
+
+
+def test_a_model_is_taken_as_folder_path_or_loaded(tmp_path, grey, drawn):
+    folder = save(grey, tmp_path / "model")
+    picture = drawn(16, 16)[..., 0]
+    wanted = narrows.restore(picture, model=grey)
+    for model in (folder, str(folder), narrows.load(folder)):
+        assert np.array_equal(narrows.restore(picture, model=model), wanted)
+
+
+def test_the_task_name_alone_takes_the_shipped_model_for_the_channels(tmp_path, monkeypatch, grey, colour, drawn):
+    save(grey, tmp_path / "denoise-grey")
+    save(colour, tmp_path / "denoise-colour")
+    monkeypatch.setattr(zoo, "_WEIGHTS", tmp_path)
+    for channels, model in ((1, grey), (3, colour)):
+        picture = drawn(16, 16, channels)
+        assert np.array_equal(narrows.restore(picture), narrows.restore(picture, model=model))
+
+
+def test_a_task_that_nobody_knows_is_named(drawn):
+    with pytest.raises(UnknownName, match="did you mean denoise"):
+        narrows.restore(drawn(8, 8), task="denoize")
+
+
+@pytest.mark.parametrize("picture", [None, 3, "photo.png", [], np.zeros((0, 4)), np.zeros((2, 2), complex),
+                                     np.full((4, 4), 200.0), np.full((4, 4), np.nan)])  # fmt: skip
+def test_what_is_no_picture_is_refused(picture, grey):
+    with pytest.raises(BadData):
+        narrows.restore(picture, model=grey)
+
+
+@pytest.mark.needs_shipped_models
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_shipped_denoiser_makes_a_noisy_picture_better(channels, drawn):
+    clean = drawn(96, 96, channels) / 255
+    noisy = np.clip(clean + np.random.default_rng(0).normal(0, 25 / 255, clean.shape), 0, 1)
+    better = narrows.restore(noisy)
+    assert np.mean((better - clean) ** 2) < 0.5 * np.mean((noisy - clean) ** 2)
