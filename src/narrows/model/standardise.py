@@ -35,9 +35,13 @@ class Standardise(nn.Module):
         self.spread.copy_(torch.where(constant, torch.ones_like(spread), spread))
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """B D -> standardised values with 0 for missing, and 1 where a cell is known, 0 where missing."""
+        """B D -> standardised values with 0 for missing, and 1 where a cell is known, 0 where missing.
+
+        Rows in double precision are standardised in it: what comes out is in the net's own.
+        """
         known = torch.isfinite(rows)
-        return ((rows - self.mean) / self.spread).nan_to_num(0.0, 0.0, 0.0), known.to(rows.dtype)
+        values = ((rows - self.mean) / self.spread).nan_to_num(0.0, 0.0, 0.0)
+        return values.to(self.mean.dtype), known.to(self.mean.dtype)
 
     def inverse(self, values: Tensor) -> Tensor:
         """B D back to the units of the columns."""
