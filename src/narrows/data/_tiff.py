@@ -50,7 +50,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None, Look, list[str]]:
         if page.planarconfig == 2 and array.ndim == 3:
             array = np.moveaxis(array, 0, -1)
     array = array[..., None] if array.ndim == 2 else array
-    if array.ndim != 3 or array.shape[2] > _MOST_CHANNELS or array.dtype.kind not in "biuf":
+    if array.ndim != 3 or page.imagedepth > 1 or array.shape[2] > _MOST_CHANNELS or array.dtype.kind not in "biuf":
         raise BadPicture(
             f"{path} has a page of shape {array.shape} and type {array.dtype}; a picture has height, width and 1 to "
             f"{_MOST_CHANNELS} channels of numbers"

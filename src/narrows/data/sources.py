@@ -136,7 +136,7 @@ class PatchSource:
         """C H W: uint8 where the file was 8 bits deep, else float32; at least `size` each way."""
         photo = _reopened(path)
         if photo.array.dtype == np.uint8 and photo.shape[0] == self.shape[0]:
-            pixels = torch.from_numpy(np.ascontiguousarray(photo.array.transpose(2, 0, 1)))
+            pixels = torch.from_numpy(np.array(photo.array.transpose(2, 0, 1), order="C"))
         else:
             pixels = convert_channels(photo.tensor(), self.shape[0])
             if photo.array.dtype == np.uint8:
