@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow format clean
+.PHONY: demo test test-slow reference format clean
 
 demo: $(INSTALLED)
 	@$(BIN)/narrows demo --out demo --force
@@ -24,6 +24,10 @@ test: $(INSTALLED)
 # What takes over ten seconds; each test is listed with its seconds.
 test-slow: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m slow -v --durations=0 --timeout=1800
+
+# docs/reference.md, from the docstrings.
+reference: $(INSTALLED)
+	$(BIN)/python docs/make_reference.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
