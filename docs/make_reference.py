@@ -62,6 +62,11 @@ def public_names() -> str:
         if name == "__version__" or (isinstance(thing, type) and issubclass(thing, BaseException)):
             continue
         parts += [f"### `narrows.{name}`", f"```text\n{name}{signature(thing)}\n```", paragraphs(thing)]
+        if name == "fit":
+            from narrows._fit import Fitted
+
+            rows = [(f"`{field}`", text) for field, text in field_texts(Fitted).items()]
+            parts += ["What it gives:", table(("field", "what it is"), rows)]
         if name in ("Autoencoder", "LoadedModel"):
             parts.append(table(("member", "what it does"), members(thing)))
     parts += ["`narrows.__version__` is the version, a string."]

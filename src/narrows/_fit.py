@@ -18,7 +18,7 @@ from torch import Tensor
 
 from narrows import _device
 from narrows._contract import Batch, DataFacts, Step
-from narrows._errors import BadOption, BadPairing, BadRun, UnknownName, WouldOverwrite
+from narrows._errors import BadOption, BadPairing, BadRun, UnknownName, WouldOverwrite, refuse_other_types
 from narrows.data.augment import mirror, move
 from narrows.data.fitting import convert_channels
 from narrows.data.images import open_photo
@@ -84,6 +84,7 @@ class FitSettings:
     """By name, for the kind, the task or the architecture."""
 
     def __post_init__(self) -> None:
+        refuse_other_types(self)
         for name in ("held_out", "validation"):
             if not 0 <= getattr(self, name) < 0.9:
                 raise BadOption(f"{name}={getattr(self, name)}; it takes a share from 0 to below 0.9, such as 0.1")
@@ -93,7 +94,8 @@ class FitSettings:
             raise BadOption(f"patch={self.patch}; sides are 8 to 1024 pixels, such as --set patch=64")
         if self.channels not in (None, *range(1, 65)):
             raise BadOption(f"channels={self.channels}; it takes 1 (grey), 3 (colour), or up to 64")
-        if self.size is not None and not all(1 <= side <= 1024 for side in self.size):
+        sides = self.size if isinstance(self.size, (tuple, list)) else (0,)
+        if self.size is not None and not (len(sides) == 2 and all(side in range(1, 1025) for side in sides)):
             raise BadOption(f"size={self.size}; sides are 1 to 1024 pixels, such as --size 64x64")
 
 
@@ -101,11 +103,15 @@ class Fitted(NamedTuple):
     """What `fit` gives."""
 
     model: LoadedModel
+    """As `load` gives it."""
     judgement: Judgement | None
-    """None when nothing was held out."""
+    """Held-out scores of the network and of each alternative, and the verdict; None when nothing was held out."""
     history: History
+    """Training and held-out curves, and what happened on the way."""
     folder: Path | None
+    """The model folder; None without `out`."""
     report: Path | None
+    """The HTML page; None without `out`."""
 
 
 def fit(
