@@ -136,7 +136,7 @@ def _filled(card: dict[str, Any], tensors: dict[str, Tensor], where: str) -> Mod
         delattr(model.autoencoder, name)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    return model.eval()
+    return model.in_layout().eval()
 
 
 def _compare(wanted: dict[str, Tensor], came: dict[str, Tensor], where: str) -> None:

@@ -6,7 +6,7 @@ Everything here is safe from many threads at once: nothing is written while a pi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from narrows._contract import AbstractArchitecture, AbstractAutoencoder, AbstractTask, Batch, DataFacts, Step
 from narrows._errors import BadData, NotSupported
 from narrows.model.standardise import Standardise
+from narrows.nn.padding import pad_to
 
 _ROWS_AT_ONCE = 256
 
@@ -35,7 +36,12 @@ class Model(nn.Module):
         self.autoencoder = autoencoder
         self.task = task
         self.prior = None
-        self.eval()
+        self.in_layout().eval()
+
+    def in_layout(self) -> Self:
+        """Kernels in the order that training leaves them in (channels last): another order rounds differently, and a
+        loaded model should give the bits that the trained one gave."""
+        return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     # What a card says, under the names of the field
 
@@ -59,7 +65,7 @@ class Model(nn.Module):
     def batch(self, examples: Tensor, step: Step) -> Batch:
         """B *shape, as a source gives them (a table's missing cells are NaN) -> what the loop learns from."""
         if self.standardise is None:
-            return self.task.example(examples, step)
+            return self.task.example(self._padded(examples), step)
         values, known = self.standardise(examples)
         x, target, weight = self.task.example(values, step)
         return Batch(x, target, known if weight is None else weight * known)
@@ -73,22 +79,29 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
-        """B *shape -> B D. Raises NotSupported without a code, BadData for another shape."""
+        """B *shape -> B D, or B D h w. Raises NotSupported without a code, BadData for another shape."""
         self._needs("code", "encode")
         return self._in_parts(lambda part: self.autoencoder.encode(self._input(part)), self._checked(x))
 
     @torch.no_grad()
     def decode(self, code: Tensor) -> Tensor:
-        """B D -> B *shape, in the data's units. Raises NotSupported, BadData."""
+        """B D -> B *shape, or B D h w -> B C H W, in the data's units. Raises NotSupported, BadData."""
         self._needs("code", "decode")
-        if code.dim() != 2 or code.shape[1] != self.code_size:
-            raise BadData(f"codes of shape {tuple(code.shape)} came; this model takes (n, {self.code_size})")
-        return self._in_parts(lambda part: self._output(self.autoencoder.decode(part)), code)
+        grid = "grid" in self.autoencoder.needs
+        if code.dim() != (4 if grid else 2) or code.shape[1] != self.code_size:
+            takes = f"(n, {self.code_size}, h, w)" if grid else f"(n, {self.code_size})"
+            raise BadData(f"codes of shape {tuple(code.shape)} came; this model takes {takes}")
+        return self._in_parts(self._decode, code)
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
         """B *shape -> B *shape: through the net once. Restoring nets of any size take any H and W that they can."""
-        return self._in_parts(lambda part: self._output(self.autoencoder.restore(self._input(part))), self._checked(x))
+        cut = tuple(slice(side) for side in x.shape[2:])
+
+        def through(part: Tensor) -> Tensor:
+            return self._output(self.autoencoder.restore(self._input(part)))[(..., *cut)]
+
+        return self._in_parts(through, self._checked(x))
 
     @torch.no_grad()
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
@@ -98,12 +111,22 @@ class Model(nn.Module):
                 f"{self.kind} has no prior to draw codes from; fit with --kind variational to get new pictures"
             )
         codes = self.autoencoder.draw(n, generator)  # type: ignore[operator]
-        return self._in_parts(lambda part: self._output(self.autoencoder.decode(part)), codes)
+        return self._in_parts(self._decode, codes)
 
     def _input(self, x: Tensor) -> Tensor:
         if self.standardise is not None:
             return self.standardise(x)[0]
-        return self.task.prepare(x)
+        return self.task.prepare(self._padded(x))
+
+    def _padded(self, pictures: Tensor) -> Tensor:
+        """Sides that are multiples of the net's stride; a net with a vector code has its one size anyhow."""
+        return pictures if "vector" in self.autoencoder.needs else pad_to(pictures, self.net_facts.stride)
+
+    def _decode(self, code: Tensor) -> Tensor:
+        """A grid that is as large as the model's own pictures give it loses their padding again."""
+        found = self._output(self.autoencoder.decode(code))
+        padded = tuple(-(-side // self.net_facts.stride) * self.net_facts.stride for side in self.shape[1:])
+        return found[..., : self.shape[1], : self.shape[2]] if padded and found.shape[2:] == padded else found
 
     def _output(self, x: Tensor) -> Tensor:
         return x if self.standardise is None else self.standardise.inverse(x)

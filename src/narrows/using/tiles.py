@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from narrows.nn.padding import pad_to as pad_to
 
 TILE = 768
 """Pixels of a tile's side. With a reach of 84 the halo then costs half as much again; a tile of 512 costs 0.8 more."""
@@ -45,18 +46,6 @@ def tiles(height: int, width: int, *, stride: int, reach: int | None, tile: int 
                 slice(max(0, top - halo), min(height, bottom + halo)),
                 slice(max(0, left - halo), min(width, right + halo)),
             )
-
-
-def pad_to(pixels: Tensor, stride: int) -> Tensor:
-    """B C H W with both sides rounded up to the stride, by reflection; by repetition where a side is too short."""
-    for dim, place in ((-2, 2), (-1, 0)):
-        missing = -pixels.shape[dim] % stride
-        if missing:
-            pad = [0, 0, 0, 0]
-            pad[place + 1] = missing
-            mode = "reflect" if missing < pixels.shape[dim] else "replicate"
-            pixels = F.pad(pixels, pad, mode=mode)
-    return pixels
 
 
 def cut(output: Tensor, tile: Tile) -> Tensor:
