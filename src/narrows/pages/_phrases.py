@@ -1,0 +1,79 @@
+"""Sentences that lower floors made in English, said in Vietnamese: reasons, notes and remarks with their numbers.
+
+A sentence that is not known here (from a plug-in, or an operating system) stays as it is, marked as English, so that
+a reader's screen reader and browser know.
+"""
+
+from __future__ import annotations
+
+import re
+
+from narrows.pages._html import Markup, escape, h
+
+_VIETNAMESE: tuple[tuple[str, str], ...] = (
+    # Reasons (model/build, architectures, losses)
+    (r"what this task is best done with", "phù hợp nhất cho tác vụ này"),
+    (r"a code was asked for", "vì bạn yêu cầu có mã"),
+    (r"(\d+) values are few: fully connected learns most per second",
+     r"\1 giá trị là ít: mạng kết nối đầy đủ học được nhiều nhất mỗi giây"),
+    (r"(\d+) values are many: convolutions need fewer weights",
+     r"\1 giá trị là nhiều: tích chập cần ít trọng số hơn"),
+    (r"half of (\d+) columns", r"một nửa của \1 cột"),
+    (r"a 25th of (\d+) values, and 8 to 128", r"một phần 25 của \1 giá trị, trong khoảng 8 đến 128"),
+    (r"(\d+) values are many", r"\1 giá trị là nhiều"),
+    (r"(\d+) values are few", r"\1 giá trị là ít"),
+    (r"the next power of two to (\d+) values, between (\d+) and (\d+)",
+     r"luỹ thừa của hai kế tiếp \1 giá trị, trong khoảng \2 đến \3"),
+    (r"channels that double while the picture halves", "số kênh nhân đôi mỗi khi ảnh thu nhỏ một nửa"),
+    (r"half-resolution channels that keep a CPU near a megapixel a second",
+     "số kênh ở nửa độ phân giải để CPU đạt gần một megapixel mỗi giây"),
+    (r"three levels see about 90 pixels around each pixel", "ba mức nhìn được khoảng 90 điểm ảnh quanh mỗi điểm ảnh"),
+    (r"the cells are standardised", "các ô đã được chuẩn hoá"),
+    (r"([\d.]+%) of the values are within ([\d.]+) of 0 or 1", r"\1 số giá trị cách 0 hoặc 1 không quá \2"),
+    (r"only ([\d.]+%) of the values are near 0 or 1", r"chỉ \1 số giá trị gần 0 hoặc 1"),
+    (r"the values are not confined to 0\.\.1", "các giá trị không nằm gọn trong khoảng 0 đến 1"),
+    # Notes (data)
+    (r"(\d+) of (\d+) pictures are resized to (\d+x\d+) for codes \(--size HxW\)",
+     r"\1 trên \2 ảnh được đổi kích thước thành \3 để mã hoá (--size HxW)"),
+    (r"grey pictures among colour ones were made colour", "ảnh xám lẫn trong ảnh màu được chuyển thành ảnh màu"),
+    (r"text columns left out: (.*)", r"các cột chữ bị bỏ qua: \1"),
+    (r"empty columns left out: (.*)", r"các cột trống bị bỏ qua: \1"),
+    (r"constant columns \(they say nothing\): (.*)", r"các cột không đổi (không cho biết gì): \1"),
+    (r"(\d+) missing cells \(([\d.]+%)\): masked in the loss", r"\1 ô thiếu (\2): không tính vào hàm mất mát"),
+    (r"values up to (\S+) were divided by 255", r"các giá trị (lớn nhất \1) đã được chia cho 255"),
+    (r"(\d+) pictures were fitted from (.*) to (.*)", r"\1 ảnh được đổi từ \2 thành \3"),
+    (r"left out, not to be learned from: (.*)", r"bỏ qua, không dùng để học: \1"),
+    (r"(.*): a table beside pictures is left out", r"\1: bảng nằm cạnh ảnh bị bỏ qua"),
+    # Reasons for leaving a file out (data)
+    (r"no suffix: neither picture nor table", "không có phần mở rộng: không phải ảnh cũng không phải bảng"),
+    (r"(\S+): neither picture nor table", r"\1: không phải ảnh cũng không phải bảng"),
+    (r"not a file", "không phải tệp"),
+    (r"a link that leads nowhere", "liên kết không dẫn đến đâu"),
+    (r"a link to a folder is not followed", "không đi theo liên kết đến thư mục"),
+    (r"cannot be opened: (.*)", r"không mở được: \1"),
+    # Remarks (training)
+    (r"step (\d+): memory ran out at (\d+) examples at once; went on with (\d+), the effective batch stays (\d+)",
+     r"bước \1: hết bộ nhớ khi xử lý \2 mẫu cùng lúc; tiếp tục với \3 mẫu, kích thước lô thực tế vẫn là \4"),
+    (r"step (\d+) of (\d+): stopped early, the held-out loss was best at step (\d+)",
+     r"bước \1 trên \2: dừng sớm, mất mát trên dữ liệu để riêng tốt nhất ở bước \3"),
+    (r"step (\d+): the loss was not a number; went back to step (\d+) and on with learning rate (\S+)",
+     r"bước \1: mất mát không còn là số; quay lại bước \2 và tiếp tục với tốc độ học \3"),
+)  # fmt: skip
+_KNOWN = tuple((re.compile(pattern, re.DOTALL), said) for pattern, said in _VIETNAMESE)
+
+
+def translated(text: str, lang: str) -> str | None:
+    """The sentence in `lang`; None when nobody has said it there yet."""
+    if lang == "en":
+        return text
+    for pattern, said in _KNOWN:
+        found = pattern.fullmatch(text)
+        if found:
+            return found.expand(said)
+    return None
+
+
+def phrase(text: str, lang: str) -> Markup:
+    """The sentence for a page, escaped."""
+    said = translated(text, lang)
+    return escape(said) if said is not None else h("span", text, lang="en")
