@@ -9,6 +9,9 @@ import sys
 
 import torch
 
+from narrows._errors import BadOption
+
+DEVICES = ("cpu", "cuda", "mps")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
@@ -17,6 +20,17 @@ def best_device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def choose(device: str) -> str:
+    """One of DEVICES, or "auto" for the fastest -> one that works here. Raises BadOption."""
+    if device == "auto":
+        return best_device()
+    works = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not works.get(device, False):
+        here = ", ".join(name for name, fine in works.items() if fine)
+        raise BadOption(f"device={device!r} does not work on this machine; it takes auto, {here}: --device cpu")
+    return device
 
 
 def half_precision(device: str) -> str | None:

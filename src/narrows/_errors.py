@@ -7,8 +7,11 @@ narrows still catches it.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import numbers
 from collections.abc import Iterable
+from typing import Any
 
 
 class NarrowsError(Exception):
@@ -36,6 +39,18 @@ class UnknownName(NarrowsError, LookupError):
 
 class BadOption(NarrowsError, ValueError):
     """An option whose value cannot be used: out of range, contradictory, or of the wrong type."""
+
+
+def refuse_other_types(settings: Any) -> None:
+    """Raise BadOption where a dataclass's `int` or `float` (None, where it may be) holds something else."""
+    for field in dataclasses.fields(settings):
+        kinds = {kind.strip() for kind in str(field.type).split("|")}
+        value = getattr(settings, field.name)
+        if not kinds <= {"int", "float", "None"} or (value is None and "None" in kinds):
+            continue
+        wanted = numbers.Real if "float" in kinds else numbers.Integral
+        if isinstance(value, bool) or not isinstance(value, wanted):
+            raise BadOption(f"{field.name}={value!r}; it takes a {'number' if 'float' in kinds else 'whole number'}")
 
 
 class BadPairing(NarrowsError, ValueError):

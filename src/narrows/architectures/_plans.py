@@ -20,6 +20,15 @@ def doubling(first: int, count: int, ceiling: int = 512) -> tuple[int, ...]:
     return tuple(min(first << number, max(first, ceiling)) for number in range(count))
 
 
+def refuse_other_widths(n_layers: object, n_nodes: object) -> None:
+    """Raise BadOption for what are no whole numbers."""
+    if n_layers is not None and (isinstance(n_layers, bool) or not isinstance(n_layers, int)):
+        raise BadOption(f"n_layers={n_layers!r}; it takes a whole number, such as --n-layers 4")
+    each = n_nodes if isinstance(n_nodes, (tuple, list)) else () if n_nodes is None else (n_nodes,)
+    if any(isinstance(width, bool) or not isinstance(width, int) for width in each):
+        raise BadOption(f"n_nodes={n_nodes!r}; it takes a whole number, or one for each layer: --n-nodes 512,256")
+
+
 def widths_from(
     n_layers: int | None,
     n_nodes: int | tuple[int, ...] | None,
@@ -33,6 +42,7 @@ def widths_from(
     Raises BadOption for contradictions and for numbers out of range.
     """
     reasons: dict[str, str] = {}
+    refuse_other_widths(n_layers, n_nodes)
     if isinstance(n_nodes, (tuple, list)):
         widths = tuple(n_nodes)
         if n_layers is not None and n_layers != len(widths) + 1:

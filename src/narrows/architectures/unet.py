@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from narrows._contract import AbstractArchitecture, Plan
 from narrows._errors import BadOption
+from narrows.architectures._plans import refuse_other_widths
 from narrows.nn.blocks import PixelShuffleUp, ResidualBlock, down
 
 _FOLD = 2
@@ -40,6 +41,7 @@ class UNet(AbstractArchitecture):
     ) -> Plan:
         """48, 80, 112 channels: 0.96 M parameters and 77,000 multiply-adds a pixel."""
         reasons: dict[str, str] = {}
+        refuse_other_widths(n_layers, n_nodes)
         if isinstance(n_nodes, tuple):
             widths = n_nodes
             if n_layers not in (None, len(widths)):

@@ -51,12 +51,18 @@ class Dataset:
 
 
 def read(
-    data: Any, *, shape: tuple[int, ...] | None = None, channels: int | None = None, group_by: str | None = None
+    data: Any,
+    *,
+    shape: tuple[int, ...] | None = None,
+    channels: int | None = None,
+    group_by: str | None = None,
+    to_learn: bool = True,
 ) -> Dataset:
     """Read whatever holds examples. `shape` (C, H, W) fits pictures to a size; `channels` to grey (1) or colour (3).
 
-    `group_by` is "folder", or a pattern whose first group in the relative path names the group. Raises BadData,
-    BadOption.
+    `group_by` is "folder", or a pattern whose first group in the relative path names the group. With `to_learn`
+    False, for a model that has learned: one example is enough, equal ones are fine, columns all stay, and the order is
+    that of the paths. Raises BadData, BadOption.
     """
     if isinstance(data, (str, Path)):
         place = Path(data)
@@ -64,11 +70,11 @@ def read(
         if found.pictures:
             notes = [f"{path.name}: a table beside pictures is left out" for path in found.tables]
             root = place if place.is_dir() else place.parent
-            return _read_photos(found.adding(notes=notes), root, shape, channels, group_by)
-        return _read_table_file(found, place, shape, channels)
+            return _read_photos(found.adding(notes=notes), root, shape, channels, group_by, to_learn)
+        return _read_table_file(found, place, shape, channels, to_learn)
     if isinstance(data, (list, tuple)) and data and isinstance(data[0], (str, Path)):
         if len(data) == 1:
-            return read(data[0], shape=shape, channels=channels, group_by=group_by)
+            return read(data[0], shape=shape, channels=channels, group_by=group_by, to_learn=to_learn)
         each = [look_through(Path(place)) for place in data]
         tables = [path for found in each for path in found.tables]
         if tables:
@@ -78,7 +84,7 @@ def read(
         )
         root = Path(os.path.commonpath([Path(place).resolve() for place in data]))
         found = dataclasses.replace(found, pictures=tuple(path.resolve() for path in found.pictures))
-        return _read_photos(found, root, shape, channels, group_by)
+        return _read_photos(found, root, shape, channels, group_by, to_learn)
     if isinstance(data, Tensor):
         data = data.detach().cpu().numpy()
     if isinstance(data, np.ndarray) and data.dtype.kind not in "fiub":
@@ -86,11 +92,11 @@ def read(
             f"an array of {data.dtype} came; pictures and tables hold numbers: convert it with .astype(float)"
         )
     if isinstance(data, np.ndarray) and data.ndim == 2:
-        return _table(checked(*_named(data), (), "the array"), Triage())
+        return _table(checked(*_named(data), (), "the array", to_learn=to_learn), Triage())
     if isinstance(data, np.ndarray):
-        return _array(data, Triage(), shape, channels)
+        return _array(data, Triage(), shape, channels, to_learn)
     if isinstance(data, (list, tuple)) and data:
-        return _pictures([as_batch(one)[0][0] for one in data], Triage(), shape, channels)
+        return _pictures([as_batch(one)[0][0] for one in data], Triage(), shape, channels, to_learn)
     raise BadData(f"{type(data).__name__} came; data are a path, a NumPy array, a tensor or a list of pictures")
 
 
@@ -101,7 +107,7 @@ def _named(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 # Tables and arrays
 
 
-def _read_table_file(found: Triage, place: Path, shape: Any, channels: int | None) -> Dataset:
+def _read_table_file(found: Triage, place: Path, shape: Any, channels: int | None, to_learn: bool) -> Dataset:
     if not found.tables:
         reasons = "; ".join(f"{name}: {why}" for name, why in found.skipped[:3])
         raise BadData(
@@ -119,17 +125,17 @@ def _read_table_file(found: Triage, place: Path, shape: Any, channels: int | Non
     path = files[0]
     notes = [f"left out, not to be learned from: {', '.join(left)}"] if left else []
     if path.suffix.lower() in (".csv", ".tsv"):
-        return _table(read_csv(path), found.adding(notes=notes))
+        return _table(read_csv(path, to_learn=to_learn), found.adding(notes=notes))
     if is_idx(path):
         values, more = read_idx(path), ()
     else:
         values, more = read_numpy(path)
     found = found.adding(notes=[*notes, *more])
     if values.ndim == 2:
-        return _table(checked(*_named(values), (), str(path)), found)
+        return _table(checked(*_named(values), (), str(path), to_learn=to_learn), found)
     if values.ndim < 2:
         raise BadData(f"{path} has shape {values.shape}; pictures are N H W (C), a table has rows and columns")
-    return _array(values, found, shape, channels)
+    return _array(values, found, shape, channels, to_learn)
 
 
 def _is_label_or_test(path: Path) -> bool:
@@ -151,7 +157,7 @@ def _table(table: Table, found: Triage) -> Dataset:
     )
 
 
-def _array(values: np.ndarray, found: Triage, shape: Any, channels: int | None) -> Dataset:
+def _array(values: np.ndarray, found: Triage, shape: Any, channels: int | None, to_learn: bool) -> Dataset:
     """N H W, N H W C or N C H W of numbers."""
     if values.ndim not in (3, 4) or 0 in values.shape:
         raise BadData(f"an array of shape {values.shape} came; pictures are N H W, N H W C or N C H W")
@@ -181,7 +187,8 @@ def _array(values: np.ndarray, found: Triage, shape: Any, channels: int | None) 
     if own[0] > 64:
         raise BadData(f"pictures of {own[0]} channels came; 1 to 64 are taken")
     keys = tuple(content_hash(row.tobytes()) for row in values)
-    _refuse_all_equal(keys)
+    if to_learn:
+        _refuse_all_equal(keys)
     wanted = (channels or own[0], *(shape or own)[1:])
     source: Source = ArraySource(torch.from_numpy(values))
     if wanted != own:
@@ -192,11 +199,14 @@ def _array(values: np.ndarray, found: Triage, shape: Any, channels: int | None) 
     return Dataset("picture", source, wanted, keys, names, triage=found.adding(notes=notes))
 
 
-def _pictures(pictures: list[Tensor], found: Triage, shape: Any, channels: int | None) -> Dataset:
+def _pictures(
+    pictures: list[Tensor], found: Triage, shape: Any, channels: int | None, to_learn: bool
+) -> Dataset:
     """C H W tensors of any sizes."""
     wanted, notes = _shape_for([tuple(p.shape) for p in pictures], shape, channels)
     keys = tuple(content_hash(p.numpy()) for p in pictures)
-    _refuse_all_equal(keys)
+    if to_learn:
+        _refuse_all_equal(keys)
     source = ArraySource(torch.stack([fit_to(p, wanted) for p in pictures]))
     names = tuple(f"picture {i}" for i in range(1, len(pictures) + 1))
     return Dataset("picture", source, wanted, keys, names, triage=found.adding(notes=notes))
@@ -212,7 +222,9 @@ class _Decoded(NamedTuple):
     notes: tuple[str, ...]
 
 
-def _read_photos(found: Triage, root: Path, shape: Any, channels: int | None, group_by: str | None) -> Dataset:
+def _read_photos(
+    found: Triage, root: Path, shape: Any, channels: int | None, group_by: str | None, to_learn: bool
+) -> Dataset:
     """Decode every file once for its hash and size, then keep what fits in memory at the size that was chosen."""
     decoded: list[_Decoded] = []
     skipped: list[tuple[str, str]] = []
@@ -228,10 +240,12 @@ def _read_photos(found: Triage, root: Path, shape: Any, channels: int | None, gr
     if not decoded:
         reasons = "; ".join(why for _, why in skipped[:2])
         raise BadData(f"none of the {len(found.pictures)} pictures could be read: {reasons}")
-    decoded.sort(key=lambda one: (one.key, one.path))  # by content: what is learned cannot depend on folders' names
+    if to_learn:  # by content: what is learned cannot depend on folders' names
+        decoded.sort(key=lambda one: (one.key, one.path))
     wanted, notes = _shape_for([one.shape for one in decoded], shape, channels)
     keys = tuple(one.key for one in decoded)
-    _refuse_all_equal(keys)
+    if to_learn:
+        _refuse_all_equal(keys)
     for note in sorted({note for one in decoded for note in one.notes}):
         notes.append(f"{sum(note in one.notes for one in decoded)} files: {note}")
     paths = tuple(one.path for one in decoded)

@@ -28,7 +28,7 @@ class Table(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_csv(path: Path) -> Table:
+def read_csv(path: Path, *, to_learn: bool = True) -> Table:
     """A CSV of numbers; comma, semicolon (then decimal commas are read too) or tab. Raises BadData."""
     try:
         text = _text(path.read_bytes())
@@ -68,7 +68,7 @@ def read_csv(path: Path) -> Table:
     if not kept:
         raise BadData(f"{path} has no column of numbers ({', '.join(names[:5])}); encode its texts as numbers first")
     notes = (f"text columns left out: {', '.join(dropped)}",) if dropped else ()
-    return checked(np.stack(kept, 1), tuple(columns), notes, str(path))
+    return checked(np.stack(kept, 1), tuple(columns), notes, str(path), to_learn=to_learn)
 
 
 def _text(data: bytes) -> str:
@@ -99,11 +99,16 @@ def read_numpy(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
         raise BadData(f"{path} cannot be read as a NumPy file ({str(error)[:120]}); pickles are never read") from error
 
 
-def checked(values: np.ndarray, columns: tuple[str, ...], notes: tuple[str, ...], where: str) -> Table:
-    """A table that can be learned from. Raises BadData for infinities, one row, nothing known."""
+def checked(
+    values: np.ndarray, columns: tuple[str, ...], notes: tuple[str, ...], where: str, *, to_learn: bool = True
+) -> Table:
+    """A table that can be learned from, or used (`to_learn` False: one row is enough, and every column stays).
+
+    Raises BadData for infinities; to learn also for one row, nothing known, nothing that differs.
+    """
     if values.ndim != 2:
         raise BadData(f"{where} has shape {values.shape}; a table has rows and columns")
-    if len(values) < 2:
+    if len(values) < (2 if to_learn else 1):
         rows = "1 row" if len(values) == 1 else "no rows"
         raise BadData(f"{where} has {rows}; an autoencoder learns from at least 3 different ones (better hundreds)")
     if not values.shape[1]:
@@ -117,6 +122,8 @@ def checked(values: np.ndarray, columns: tuple[str, ...], notes: tuple[str, ...]
         raise BadData(
             f"{where} has values beyond {_LARGEST:g} in {', '.join(huge[:5])}; take another unit, or the logarithm"
         )
+    if not to_learn:
+        return Table(values, columns, notes)
     known = np.isfinite(values)
     empty = [columns[i] for i in np.flatnonzero(~known.any(0))]
     if len(empty) == len(columns):

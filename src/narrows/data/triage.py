@@ -38,7 +38,7 @@ def look_through(place: Path) -> Triage:
     if not os.path.exists(place):  # unlike Path.exists, never raises: not for names too long nor closed folders
         what = "is a link that leads nowhere" if os.path.islink(place) else "does not exist, or may not be looked at"
         raise BadData(f"{printable(place)} {what}; give a folder of pictures, a picture, a table or an IDX file")
-    if place.is_file():
+    if not os.path.isdir(place):
         return _sorted_out([place], place.parent, [])
     skipped: list[tuple[str, str]] = []
     files: list[Path] = []

@@ -49,6 +49,8 @@ def check(card: Any, where: str) -> dict[str, Any]:
             f"{where} has model format {form}, written by narrows {card.get('narrows', '?')}; this program reads up to "
             f"{FORMAT}: pip install --upgrade narrows"
         )
+    if isinstance(form, int) and form < 1:
+        raise BadModelFile(f"{where} has model format {form}; formats are 1 to {FORMAT}: get the model folder anew")
     for name, kind in _FIELDS.items():
         if name not in card:
             raise BadModelFile(f"{where} lacks {name!r}; every model card has it: get the model folder anew")
@@ -61,6 +63,9 @@ def check(card: Any, where: str) -> dict[str, Any]:
     for part in ("kind", "architecture", "task"):
         if not isinstance(card[part].get("name"), str) or not isinstance(card[part].get("options"), dict):
             raise BadModelFile(f"{where} has {part}={card[part]!r:.80}; it holds a name and options")
+    code_size = card["kind"]["options"].get("code_size", 1)
+    if isinstance(code_size, bool) or not isinstance(code_size, int) or not 1 <= code_size <= 1 << 24:
+        raise BadModelFile(f"{where} has code_size={code_size!r:.80}; a code has 1 value or more")
     return card
 
 

@@ -125,9 +125,9 @@ def _filled(card: dict[str, Any], tensors: dict[str, Tensor], where: str) -> Mod
         with torch.device("meta"):
             model = build(card)
     except NarrowsError as error:
-        raise BadModelFile(f"{where} cannot be built: {error}") from error
+        raise BadModelFile(f"{where} cannot be built: {str(error)[:300]}") from error
     except (TypeError, ValueError, RuntimeError, KeyError, IndexError, AttributeError) as error:
-        raise BadModelFile(f"{where} has a card that no model fits ({error})") from error
+        raise BadModelFile(f"{where} has a card that no model fits ({str(error)[:300]})") from error
     skipped = tuple(f"autoencoder.{name}." for name in model.autoencoder.training_only)
     wanted = {n: t for n, t in model.state_dict().items() if not n.startswith(skipped or ("\0",))}
     _compare(wanted, tensors, where)

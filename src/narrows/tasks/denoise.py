@@ -26,7 +26,7 @@ class Denoise(AbstractTask):
 
     def __init__(self, *, level: float | None = None) -> None:
         super().__init__()
-        if level is not None and not 0 < level <= 2550:
+        if level is not None and not (isinstance(level, (int, float)) and 0 < level <= 2550):
             raise BadOption(f"level={level}: noise has a standard deviation above 0 in units of 1/255, such as 25")
         self.level = level
 
@@ -42,7 +42,7 @@ class Denoise(AbstractTask):
 
     def prepare(self, photo: Tensor, *, level: float | None = None) -> Tensor:
         """level: standard deviation of the noise in units of 1/255; left out, the model finds it by itself."""
-        if level is not None and not 0 <= level <= 2550:
+        if level is not None and not (isinstance(level, (int, float)) and 0 <= level <= 2550):
             raise BadOption(f"--level {level}: a standard deviation in units of 1/255, 0 or more, such as 25")
         known = torch.full((len(photo), 1, 1, 1), (level or 0.0) / 255, dtype=photo.dtype, device=photo.device)
         return torch.cat([photo, _level_map(known, photo)], 1)

@@ -6,7 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from narrows._errors import BadOption
+from narrows import _device
+from narrows._errors import BadOption, refuse_other_types
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class TrainingConfig:
     """Processes that share each batch; more than one wants a launcher (`torchrun`)."""
 
     def __post_init__(self) -> None:
+        refuse_other_types(self)
         budgets = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
         if len(budgets) != 1:
             came = " and ".join(f"--{name}" for name in budgets) or "no budget"
@@ -64,6 +66,8 @@ class TrainingConfig:
             raise BadOption(f"ema={self.ema}; it takes a number from 0 to below 1, such as 0.999")
         if self.micro_batch is not None and self.micro_batch < 1:
             raise BadOption(f"micro_batch={self.micro_batch}; it takes 1 or more, or nothing for the whole batch")
+        if self.device not in ("auto", *_device.DEVICES):
+            raise BadOption(f"device={self.device!r}; it takes auto, {', '.join(_device.DEVICES)}")
         if self.precision not in ("auto", "32-true", "64-true", "bf16-mixed"):
             raise BadOption(f"precision={self.precision!r}; it takes auto, 32-true, 64-true or bf16-mixed")
 

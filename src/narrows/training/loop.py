@@ -146,7 +146,7 @@ class _Training:
         from lightning_fabric import Fabric  # costs more than torch itself
 
         config = self.config
-        device = _device.best_device() if config.device == "auto" else config.device
+        device = _device.choose(config.device)
         precision = config.precision
         convolutional = any(isinstance(m, nn.Conv2d) for m in self.module.modules())
         if precision == "auto":

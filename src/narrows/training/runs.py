@@ -55,7 +55,13 @@ class Run:
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
-        with open(self.folder / ".lock", "w") as lock:
+        try:
+            lock = open(self.folder / ".lock", "w")  # noqa: SIM115 - held until the run ends, below
+        except OSError as error:
+            raise CannotWrite(
+                f"{self.folder} may not be written to ({error.strerror}); choose another with --out"
+            ) from error
+        with lock:
             try:
                 import fcntl
             except ImportError:  # Windows: no advisory locks in the standard library that a crash releases
@@ -93,8 +99,14 @@ class Run:
 
     def log(self, event: dict[str, Any]) -> None:
         """Add one line to events.jsonl."""
-        with open(self.folder / "events.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(event, ensure_ascii=False) + "\n")
+        try:
+            with open(self.folder / "events.jsonl", "a", encoding="utf-8") as file:
+                file.write(json.dumps(event, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise CannotWrite(
+                f"{self.folder} can no longer be written to ({error.strerror}); free some space, or choose another "
+                f"folder with --out, then run the same command again"
+            ) from error
 
     def save(self, tensors: dict[str, Tensor], facts: dict[str, Any], *, stop: bool = False) -> None:
         """Keep a checkpoint. `facts` must be JSON and hold `step`."""

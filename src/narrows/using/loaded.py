@@ -77,8 +77,12 @@ class LoadedModel:
 
     def _inside(self, data: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
         if self.model.form == "picture":
+            array = isinstance(data, (np.ndarray, Tensor))
+            if array and data.ndim == 3 and self.model.shape == (1, *data.shape[1:]) and len(data) != 1:
+                x, many = as_batch(data[:, None])  # N H W of grey pictures, as `fit` takes them
+                return x, lambda result: many(result)[:, 0]
             return as_batch(data)
-        rows = torch.as_tensor(np.asarray(data, dtype=np.float32) if not isinstance(data, Tensor) else data)
+        rows = data.detach().cpu() if isinstance(data, Tensor) else _numbers(data, "rows of a table")
         one = rows.dim() == 1
         if rows.dim() not in (1, 2) or rows.shape[-1] != self.model.shape[0]:
             raise BadData(f"a table of shape {tuple(rows.shape)} came; this model takes {self.model.shape[0]} columns")
@@ -87,11 +91,22 @@ class LoadedModel:
             result = result[0] if one else result
             return result if isinstance(data, Tensor) else result.numpy()
 
+        if torch.isinf(rows.float()).any():
+            raise BadData("rows with infinities came; replace them, or say NaN where a cell is not known")
         return rows.reshape(-1, self.model.shape[0]).float(), back
 
     def _codes(self, codes: Any) -> Tensor:
-        found = torch.as_tensor(np.asarray(codes, dtype=np.float32))
+        found = codes.detach().cpu().float() if isinstance(codes, Tensor) else _numbers(codes, "codes")
         return found[None] if found.dim() == 1 else found
 
     def _bounded(self, result: Tensor) -> Tensor:
         return result.clamp(0, 1) if self.model.form == "picture" else result
+
+
+def _numbers(data: Any, what: str) -> Tensor:
+    """Single precision, from whatever NumPy takes for numbers. Raises BadData."""
+    try:
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
+            return torch.as_tensor(np.asarray(data, dtype=np.float32))
+    except (TypeError, ValueError) as error:
+        raise BadData(f"{what} are numbers, and {str(error)[:120]}; encode texts as numbers first") from error

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from narrows._errors import BadData, BadOption, UnknownName
+from narrows._errors import BadData, BadOption, NotSupported, UnknownName
 from narrows._registry import tasks
 from narrows.data.arrays import as_batch
 from narrows.data.images import Photo, open_photo, save_photo
@@ -137,6 +137,8 @@ def _in_tiles(
 ) -> None:
     """`window` gives pixels of the picture, `put` takes results; one tile after the other."""
     _check_options(model, options)
+    if model.form != "picture":
+        raise NotSupported("this model is for tables and restores no pictures; fit one on pictures first")
     facts, own = model.net_facts, model.shape[0]
     if channels != own and own != 1:
         raise BadData(
