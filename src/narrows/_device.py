@@ -11,7 +11,6 @@ import torch
 
 from narrows._errors import BadOption
 
-DEVICES = ("cpu", "cuda", "mps")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
@@ -23,7 +22,7 @@ def best_device() -> str:
 
 
 def choose(device: str) -> str:
-    """One of DEVICES, or "auto" for the fastest -> one that works here. Raises BadOption."""
+    """ "cpu", "cuda", "mps", or "auto" for the fastest -> one that works here. Raises BadOption."""
     if device == "auto":
         return best_device()
     works = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

@@ -6,8 +6,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from narrows import _device
 from narrows._errors import BadOption, refuse_other_types
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +67,8 @@ class TrainingConfig:
             raise BadOption(f"ema={self.ema}; it takes a number from 0 to below 1, such as 0.999")
         if self.micro_batch is not None and self.micro_batch < 1:
             raise BadOption(f"micro_batch={self.micro_batch}; it takes 1 or more, or nothing for the whole batch")
-        if self.device not in ("auto", *_device.DEVICES):
-            raise BadOption(f"device={self.device!r}; it takes auto, {', '.join(_device.DEVICES)}")
+        if self.device not in DEVICES:
+            raise BadOption(f"device={self.device!r}; it takes {', '.join(DEVICES)}")
         if self.precision not in ("auto", "32-true", "64-true", "bf16-mixed"):
             raise BadOption(f"precision={self.precision!r}; it takes auto, 32-true, 64-true or bf16-mixed")
 
