@@ -181,5 +181,21 @@ def test_a_forged_file_is_refused_in_a_sentence_and_allocates_nothing(folder, ch
     assert "\n" not in str(caught.value) and "forged" in str(caught.value)
 
 
+def test_the_net_is_built_without_memory_before_it_is_compared(folder, monkeypatch):
+    from narrows.model import folder as module
+
+    places = []
+    own = module.build
+
+    def watched(card):
+        model = own(card)
+        places.extend(tensor.device.type for tensor in model.state_dict().values())
+        return model
+
+    monkeypatch.setattr(module, "build", watched)
+    load(folder)
+    assert set(places) == {"meta"}
+
+
 def test_a_forged_file_without_changes_is_read(folder):
     assert from_bytes(forge(folder, lambda card, tensors: None)).code_size == 4
