@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import imagecodecs
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from narrows import BadPicture, CannotWrite, WouldOverwrite
+from narrows.data import images
 from narrows.data.images import Photo, open_photo, save_photo
 
 RANDOM = np.random.default_rng(0)
@@ -381,11 +383,29 @@ def test_a_wrong_suffix_is_read_by_what_the_file_is(tmp_path: Path) -> None:
 # Threads and memory
 
 
-def test_reading_in_threads_leaves_warning_filters_as_they_were(tmp_path: Path) -> None:
-    Image.fromarray(RGB).quantize(8).save(tmp_path / "a.png", transparency=b"\x00\x10")
+def test_reading_in_threads_leaves_warning_filters_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second reader begins before the first ends, and ends after it."""
+    for name in ("first.png", "second.png"):
+        Image.fromarray(RGB).save(tmp_path / name)
+    began, ended, read = Event(), Event(), images._pillow.read
+
+    def staggered(path: Path) -> Any:
+        if path.name == "first.png":
+            assert began.wait(10)
+        else:
+            began.set()
+            assert ended.wait(10)
+        return read(path)
+
+    monkeypatch.setattr(images._pillow, "read", staggered)
     before = list(warnings.filters)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(open_photo, [tmp_path / "a.png"] * 200))
+    with ThreadPoolExecutor(2) as pool:
+        first, second = (pool.submit(open_photo, tmp_path / name) for name in ("first.png", "second.png"))
+        first.result(10)
+        ended.set()
+        second.result(10)
     assert warnings.filters == before
 
 

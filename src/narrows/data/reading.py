@@ -199,9 +199,7 @@ def _array(values: np.ndarray, found: Triage, shape: Any, channels: int | None, 
     return Dataset("picture", source, wanted, keys, names, triage=found.adding(notes=notes))
 
 
-def _pictures(
-    pictures: list[Tensor], found: Triage, shape: Any, channels: int | None, to_learn: bool
-) -> Dataset:
+def _pictures(pictures: list[Tensor], found: Triage, shape: Any, channels: int | None, to_learn: bool) -> Dataset:
     """C H W tensors of any sizes."""
     wanted, notes = _shape_for([tuple(p.shape) for p in pictures], shape, channels)
     keys = tuple(content_hash(p.numpy()) for p in pictures)

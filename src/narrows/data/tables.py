@@ -37,7 +37,12 @@ def read_csv(path: Path, *, to_learn: bool = True) -> Table:
     first = text.split("\n", 1)[0]
     mark = max(",;\t", key=first.count)
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=mark) if any(c.strip() for c in row)]
+        rows = [
+            row
+            for row in csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+            # Spreadsheets end with rows of nothing; to a model's user each is a row all the same.
+            if any(cell.strip() for cell in row) or (len(row) > 1 and not to_learn)
+        ]
     except csv.Error as error:
         raise BadData(f"{path} is no CSV table ({error})") from error
     if not rows:
