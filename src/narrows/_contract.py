@@ -162,8 +162,14 @@ class AbstractAutoencoder(Trainable):
     gives: ClassVar[frozenset[str]] = frozenset({"code"})
     """Of "code": encode and decode; "draw": draw(n, generator); "indices"; "likelihood": log_weights."""
 
+    may_be_wider: ClassVar[bool] = False
+    """True where a code of more values than the input makes sense: something else than its width narrows it."""
+
     link: ClassVar[str] = "sigmoid"
     """How the decoder of *pictures* ends: "sigmoid", or "identity" for nets that add to their input."""
+
+    bits: float | None = None
+    """Of a code of indices: what one place of the grid takes. None where code values are real numbers."""
 
     offset: Tensor
 
@@ -175,21 +181,26 @@ class AbstractAutoencoder(Trainable):
         per_value = net.shape if "vector" in self.needs else (net.shape[0], *(1 for _ in net.shape[1:]))
         self.register_buffer("offset", torch.zeros(per_value))
 
+    @property
+    def active_values(self) -> int | None:
+        """How many values of a code are not 0 at a time; None: any number."""
+        return None
+
     def start(self, facts: DataFacts) -> None:
         """Let an untrained decoder give the mean of the data."""
         mean = facts.mean if facts.mean.shape == self.offset.shape else facts.mean.mean(dim=(1, 2), keepdim=True)
         self.offset.copy_(self.loss.unlink(mean))
 
     def encode(self, x: Tensor) -> Tensor:
-        """B C+extra H W -> B D: the code that is kept, deterministic."""
+        """B C+extra H W -> B D, or B D h w for a grid: the code that is kept, deterministic."""
         raise NotImplementedError
 
     def decode_raw(self, code: Tensor) -> Tensor:
-        """B D -> B C H W before the loss's link (logits, under bce)."""
+        """B D (or B D h w) -> B C H W before the loss's link (logits, under bce)."""
         raise NotImplementedError
 
     def decode(self, code: Tensor) -> Tensor:
-        """Final: B D -> B C H W in the units of the data."""
+        """Final: B D (or B D h w) -> B C H W in the units of the data."""
         return self.loss.output(self.decode_raw(code))
 
     def restore(self, x: Tensor) -> Tensor:

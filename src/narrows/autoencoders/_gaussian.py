@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from narrows._contract import DataFacts, Step
+
 _LIMIT = 10.0
 """exp(+-10 / 2) standard deviations: beyond it only overflow is to be had."""
 
@@ -33,3 +35,18 @@ def log_normal(x: Tensor, mean: Tensor | float = 0.0, log_var: Tensor | None = N
     log_var = torch.zeros_like(x) if log_var is None else log_var
     each = -0.5 * ((x - mean).square() * (-log_var).exp() + log_var + math.log(2 * math.pi))
     return each.sum(-1)
+
+
+def rising(step: Step, warmup: float, training: bool) -> float:
+    """The share of the KL term that counts: from 0 to 1 over the first `warmup` of the run; 1 when judged.
+
+    Bowman et al. 2016, arXiv:1511.06349; Sonderby et al. 2016, arXiv:1602.02282.
+    """
+    return min(1.0, (step.index + 1) / (warmup * step.total)) if training and warmup else 1.0
+
+
+@torch.no_grad()
+def set_scale(log_scale: Tensor, facts: DataFacts) -> None:
+    """Let the likelihood's scale begin at the spread of the data around their mean."""
+    if facts.some.shape[1:] == facts.mean.shape:
+        log_scale.copy_((facts.some - facts.mean).std().clamp_min(1e-3).log())

@@ -20,6 +20,8 @@ class Denoising(AbstractAutoencoder):
     """`noise`: masking (values set to 0), gaussian (added), salt (values set to 0 or 1); `amount`: the share of
     values hit, or the standard deviation of the Gaussian."""
 
+    may_be_wider = True
+
     def __init__(
         self,
         *,

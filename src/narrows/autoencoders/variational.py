@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from narrows._contract import AbstractArchitecture, AbstractAutoencoder, Batch, DataFacts, Step
 from narrows._errors import BadOption
-from narrows.autoencoders._gaussian import kl, log_normal, sample, split
+from narrows.autoencoders._gaussian import kl, log_normal, rising, sample, set_scale, split
 from narrows.nn.losses import AbstractLoss
 
 
@@ -51,18 +51,15 @@ class Variational(AbstractAutoencoder):
     def start(self, facts: DataFacts) -> None:
         """Also: the likelihood's scale begins at the spread of the data around their mean."""
         super().start(facts)
-        if facts.some.shape[1:] == facts.mean.shape:
-            with torch.no_grad():
-                self.log_scale.copy_((facts.some - facts.mean).std().clamp_min(1e-3).log())
+        set_scale(self.log_scale, facts)
 
     def losses(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
         mean, log_var = split(self.encoder(batch.x).to(batch.x.dtype))  # under bf16 the variance would lose its digits
         raw = self.decode_raw(sample(mean, log_var, step.generator))
         nll = self.loss.nll(raw, batch.target, self.log_scale, batch.weight)
         each = kl(mean, log_var)
-        rising = min(1.0, step.index / (self.warmup * step.total)) if self.training and self.warmup else 1.0
         paid = each.clamp_min(self.free_bits) if self.free_bits else each
-        loss = nll + rising * self.beta * paid.sum(1)
+        loss = nll + rising(step, self.warmup, self.training) * self.beta * paid.sum(1)
         values = batch.target[0].numel()
         return {
             "loss": loss.mean() / values,

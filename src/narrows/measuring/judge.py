@@ -11,6 +11,7 @@ from narrows.measuring.baselines import MeanBaseline, PCABaseline
 from narrows.measuring.bottleneck import Verdict, judge_codes, judge_restoration
 from narrows.measuring.evaluate import Scored, evaluate, mean_square
 from narrows.measuring.filters import best_filter
+from narrows.measuring.intervals import bootstrap
 from narrows.measuring.metrics import METRICS
 from narrows.model.model import Model
 from narrows.training.seeds import generator
@@ -44,7 +45,7 @@ def judge(
     if model.task.metric == "mse" and model.code_size is not None:
         alternatives = _codes(model, training, network)
         errors = {name: scored.errors for name, scored in alternatives.items()}
-        verdict = judge_codes(network.errors, errors, model.code_size, generator=random, form=model.form)
+        verdict = judge_codes(network.errors, errors, model.code_values or 0, generator=random, form=model.form)
         return Judgement(model.task.metric, network, alternatives, seen, verdict)
     damaged = evaluate(model, learned[:_MOST_TO_CHOOSE_BY], seed=seed + 2)
     chosen = best_filter(damaged.inputs, damaged.targets)
@@ -62,14 +63,23 @@ def judge(
     return Judgement(model.task.metric, network, alternatives, seen, verdict, label)
 
 
+def held_out_intervals(judgement: Judgement, *, seed: int = 0) -> dict[str, list[float]]:
+    """Ends of each mean score's 95 % interval, "model" and the alternatives by name; empty where one example judged."""
+    if len(judgement.network.scores) < 2:
+        return {}
+    everyone = {"model": judgement.network, **judgement.alternatives}
+    found = {name: bootstrap(each.scores, generator=generator(seed, "report")) for name, each in everyone.items()}
+    return {name: [interval.low, interval.high] for name, interval in found.items()}
+
+
 def _codes(model: Model, training: list[Tensor], network: Scored) -> dict[str, Scored]:
-    """PCA at the same code size and the mean, fitted on training examples in the units that the errors are in."""
+    """PCA with as many values as the code and the mean, fitted on training examples, in the units of the errors."""
     rows = torch.stack(training)
     if model.standardise is not None:
         rows = model.standardise(rows)[0]
     rows, wanted = rows.flatten(1), torch.stack(network.targets).flatten(1)
-    assert model.code_size is not None
-    pca = PCABaseline().fit(rows, min(model.code_size, rows.shape[1]))
+    assert model.code_values is not None
+    pca = PCABaseline().fit(rows, min(model.code_values, rows.shape[1]))
     mean = MeanBaseline().fit(rows)
     like = network.targets[0].shape
     return {

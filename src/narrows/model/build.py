@@ -18,6 +18,9 @@ from narrows.nn.losses import get_loss
 _SMALL_PICTURE = 1024
 """Values up to which a fully connected net is the default: 32x32 grey. Beyond, convolutions learn more per second."""
 
+_WIDEST_CODE = 65_536
+"""Of kinds that are narrowed by something else than the code's width."""
+
 
 def make(
     *,
@@ -163,6 +166,9 @@ def _code_size(
             raise BadOption(f"{kind} has no code, so it takes no code_size; leave it out or take --kind undercomplete")
         return None, {}
     values, reasons = math.prod(shape), {}
+    own = _parameters(kind_class)["code_size"].default
+    if code_size is None and own is not inspect.Parameter.empty:
+        code_size, reasons["code_size"] = own, f"what {kind} takes at every place of its grid"
     if code_size is None:
         # A 25th of the values, as 30 of MNIST's 784, and 8 to 128; tables are small, and keep half of their columns.
         code_size = max(1, values // 2) if len(shape) == 1 and values <= 16 else max(8, min(128, round(values / 25)))
@@ -174,9 +180,10 @@ def _code_size(
         )
     if isinstance(code_size, bool) or not isinstance(code_size, int):
         raise BadOption(f"code_size={code_size!r}; it takes a whole number, such as --code-size 32")
-    if not 1 <= code_size <= values:
+    most = _WIDEST_CODE if kind_class.may_be_wider or "grid" in kind_class.needs else values
+    if not 1 <= code_size <= most:
         raise BadOption(
-            f"code_size={code_size}; an input of {values} values takes a code of 1 to {values}, such as "
+            f"code_size={code_size}; an input of {values} values takes a code of 1 to {most}, such as "
             f"--code-size {max(1, min(32, values // 2))}"
         )
     return code_size, reasons

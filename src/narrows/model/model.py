@@ -6,6 +6,7 @@ Everything here is safe from many threads at once: nothing is written while a pi
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 import torch
@@ -52,8 +53,27 @@ class Model(nn.Module):
 
     @property
     def code_size(self) -> int | None:
-        """Values in the code; None for a model without one."""
+        """Values in the code, at every place for a grid; None for a model without one."""
         return self.card["kind"]["options"].get("code_size")
+
+    @property
+    def code_shape(self) -> tuple[int, ...] | None:
+        """Of the code of a picture of the model's own shape: (D,), or (D, h, w) for a grid; None without a code."""
+        if self.code_size is None or "grid" not in self.autoencoder.needs:
+            return None if self.code_size is None else (self.code_size,)
+        return (self.code_size, *(-(-side // self.net_facts.stride) for side in self.shape[1:]))
+
+    @property
+    def code_values(self) -> int | None:
+        """Values that a whole code holds: those that are not 0, where a kind fixes that; None without a code."""
+        return None if self.code_shape is None else self.autoencoder.active_values or math.prod(self.code_shape)
+
+    @property
+    def code_bits(self) -> float | None:
+        """Bits of a whole code of indices; None where its values are real numbers."""
+        if self.autoencoder.bits is None or self.code_shape is None:
+            return None
+        return self.autoencoder.bits * math.prod(self.code_shape[1:])
 
     @property
     def can(self) -> frozenset[str]:
