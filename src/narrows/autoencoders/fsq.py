@@ -1,0 +1,92 @@
+"""Finite scalar quantisation: every value of the code is rounded to a few levels; the codebook is the grid of them.
+
+Mentzer et al. 2024, arXiv:2309.15505. Nothing is learned about the codebook, so nothing of it can die.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from narrows._contract import AbstractArchitecture, AbstractAutoencoder, Batch, Step
+from narrows._errors import BadOption
+from narrows.nn.losses import AbstractLoss
+
+_EDGE = 1e-3
+"""How far beyond the outermost level the bound lies, so that it can be reached."""
+
+
+class FSQ(AbstractAutoencoder):
+    """Loss: the reconstruction loss alone. `levels`: of every value, or one number for each: (8, 5, 5, 5) makes 1000
+    codes."""
+
+    needs = frozenset({"grid"})
+    gives = frozenset({"code", "indices"})
+
+    def __init__(
+        self,
+        *,
+        net: AbstractArchitecture,
+        loss: AbstractLoss,
+        code_size: int = 4,
+        levels: int | tuple[int, ...] | list[int] = 5,
+    ) -> None:
+        super().__init__(net=net, loss=loss)
+        each = [levels] * code_size if isinstance(levels, int) else list(levels)
+        if len(each) != code_size or not all(isinstance(n, int) and 2 <= n <= 1024 for n in each):
+            raise BadOption(
+                f"levels={levels}; it takes one number for all values of the code, or {code_size} numbers, each 2 to "
+                f"1024: --set levels=5"
+            )
+        self.bits = math.log2(math.prod(each))
+        if self.bits > 62:
+            raise BadOption(f"levels={levels} make 2^{self.bits:.0f} codes; their numbers go up to 2^62")
+        self.encoder = net.encoder(code_size, grid=True)
+        self.decoder = net.decoder(code_size, grid=True)
+        self.levels = tuple(each)
+        self.places = tuple(math.prod(each[:number]) for number in range(code_size))
+        self.count = math.prod(each)
+
+    def losses(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
+        code = self._quantised(self.encoder(batch.x).to(batch.x.dtype))
+        error = self.loss(self.decode_raw(code), batch.target, batch.weight).mean()
+        found = {"loss": error}
+        if self.count <= 1 << 20:
+            shares = torch.bincount(self.to_indices(code).flatten(), minlength=self.count).to(error.dtype)
+            found["perplexity"] = torch.special.entr(shares / shares.sum()).sum().exp()
+        return found
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self._quantised(self.encoder(x))
+
+    def decode_raw(self, code: Tensor) -> Tensor:
+        return self.decoder(code) + self.offset
+
+    def to_indices(self, code: Tensor) -> Tensor:
+        """B D h w, values in [-1, 1] -> B h w, int64: each place's number, 0 to the number of codes - 1."""
+        levels = _column(self.levels, code)
+        digits = ((code.detach() + 1) * (levels // 2)).round().clamp_min(0).minimum(levels - 1).long()
+        return (digits * _column(self.places, digits)).sum(1)
+
+    def from_indices(self, indices: Tensor) -> Tensor:
+        """B h w -> B D h w."""
+        levels = _column(self.levels, indices)
+        digits = indices.unsqueeze(1) // _column(self.places, indices) % levels
+        half = levels // 2
+        return (digits - half).to(self.offset) / half
+
+    def _quantised(self, outputs: Tensor) -> Tensor:
+        """Encoder outputs to the nearest level, in [-1, 1]; the gradient passes as if nothing had been rounded."""
+        levels = _column(self.levels, outputs)
+        reach = (levels - 1) * (1 + _EDGE) / 2
+        odd = (levels % 2 == 0) * 0.5  # an even number of levels lies around a half, so that one of them is 0
+        bounded = (outputs + torch.atanh(odd / reach)).tanh() * reach - odd
+        rounded = bounded + (bounded.round() - bounded).detach()
+        return rounded / (levels // 2)
+
+
+def _column(values: tuple[int, ...], like: Tensor) -> Tensor:
+    """1 D 1 1, of the type and on the device of `like`."""
+    return torch.tensor(values, dtype=like.dtype, device=like.device).view(1, -1, 1, 1)
