@@ -25,7 +25,7 @@ from narrows.data.images import open_photo
 from narrows.data.reading import Dataset, read
 from narrows.data.sources import PatchSource, Source, Subset
 from narrows.data.splits import content_hash, split
-from narrows.measuring.judge import Judgement, judge
+from narrows.measuring.judge import Judgement, held_out_intervals, judge
 from narrows.model.build import make
 from narrows.model.folder import WEIGHTS, save
 from narrows.model.folder import load as load_model
@@ -453,6 +453,7 @@ def _complete_card(
                 "model": float(judgement.network.scores.mean()),
                 **{name: float(scored.scores.mean()) for name, scored in judgement.alternatives.items()},
             },
+            "intervals": held_out_intervals(judgement, seed=config.seed),
         }
 
 

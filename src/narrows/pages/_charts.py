@@ -15,7 +15,9 @@ from narrows.pages._html import Markup, h
 from narrows.pages._numbers import many, number
 
 _WIDTH, _HEIGHT = 560, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 14, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 20, 14, 46
+_LOG_FROM = 4
+"""Largest over smallest value from which an axis is logarithmic."""
 
 
 class Line(NamedTuple):
@@ -36,7 +38,7 @@ def line_chart(
     lines: Sequence[Line], *, x_label: str, y_label: str, log_y: bool | None = None, marks: Sequence[Mark] = (),
     described: str = "",
 ) -> Markup | None:  # fmt: skip
-    """Curves over one axis. `log_y` None takes a log axis where the values span more than a factor of 8.
+    """Curves over one axis. `log_y` None takes a log axis where the values span more than a factor of 4.
 
     None when there is no point to draw.
     """
@@ -45,18 +47,18 @@ def line_chart(
     if not values:
         return None
     if log_y is None:
-        log_y = min(values) > 0 and max(values) > 8 * min(values)
+        log_y = min(values) > 0 and max(values) > _LOG_FROM * min(values)
     if log_y:
         kept = [Line(n, [(x, y) for x, y in points if y > 0]) for n, points in kept]
         values = [y for line in kept for _, y in line.points]
         if not values:
             return None
     across = [x for line in kept for x, _ in line.points]
-    x_ticks = _ticks(min(0.0, *across), max(across))
+    left, right = min(0.0, *across), max(across)
+    x_ticks = [tick for tick in _ticks(left, right) if left <= tick <= right]
     y_ticks = _log_ticks(min(values), max(values)) if log_y else _ticks(min(values), max(values))
     scale_y = math.log10 if log_y else float
     low, high = (scale_y(v) for v in _ends(y_ticks, values))
-    left, right = _ends(x_ticks, across)
 
     def at(x: float, y: float) -> tuple[float, float]:
         share_x = (x - left) / ((right - left) or 1)
@@ -76,7 +78,7 @@ def line_chart(
             x, _ = at(mark.at, y_ticks[0])
             side = "end" if x > _WIDTH * 0.6 else "start"
             parts.append(h("line", x1=_px(x), x2=_px(x), y1=_TOP, y2=_HEIGHT - _BOTTOM, class_="mark"))
-            parts.append(_text(mark.name, x + (-6 if side == "end" else 6), _TOP + 10, f"{side} soft"))
+            parts.append(_text(mark.name, x + (-6 if side == "end" else 6), _TOP + 17, f"{side} soft"))
     for order, line in enumerate(kept, 1):
         if len(line.points) == 1:
             x, y = at(*line.points[0])

@@ -7,6 +7,7 @@ also carries a policy that forbids scripts and the network, as a second lock on 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
@@ -81,6 +82,12 @@ def table(
         h("tr", [cell("td", i, v) if i else cell("th", i, v, scope="row") for i, v in enumerate(row)]) for row in rows
     ]
     return h("div", h("table", top, h("tbody", body), **attributes), class_="scroll")
+
+
+def unbroken(sentence: str) -> str:
+    """The same sentence, with no line ending inside an [interval] or before a unit."""
+    joined = re.sub(r"\[[^\]]*\]", lambda found: found[0].replace(" ", "\u00a0"), sentence)
+    return re.sub(r"(?<=[\d\]]) (?=dB\b|%)", "\u00a0", joined)
 
 
 def facts(rows: Iterable[tuple[Child, Child]]) -> Markup:

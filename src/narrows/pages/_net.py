@@ -35,9 +35,18 @@ def net_section(model: Model, say: Say) -> Markup:
         prose(summary),
         h("figure", hourglass(blocks, described=summary), h("figcaption", say("net caption"))),
         prose(say("grows note"), class_="caption") if any(layer.grows for layer in layers) else None,
+        _code_and_more(model, layers, say),
         drawn if len(layers) <= _MOST_UNFOLDED else folded(title, drawn),
         id_="net",
     )
+
+
+def _code_and_more(model: Model, layers: list[Layer], say: Say) -> Markup | None:
+    """Kinds whose encoder gives more than the code (a mean and a variance) say so, or the drawing would mislead."""
+    given = next((layer.values for layer in layers if layer.part == "code"), None)
+    if model.code_size is None or given is None or given <= model.code_size:
+        return None
+    return prose(say("code and more", values=count(given), code=count(model.code_size)), class_="caption")
 
 
 def layer_table(layers: list[Layer], shape: tuple[int, ...], say: Say) -> Markup:

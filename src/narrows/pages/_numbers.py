@@ -43,7 +43,7 @@ def spread(interval: Interval, digits: int = 3) -> str | None:
     """The interval alone, "low to high" as [low, high]; None where one picture gave none."""
     if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
         return None
-    return f"[{number(interval.low, digits)}, {number(interval.high, digits)}]"
+    return f"[{number(interval.low, digits)},\u00a0{number(interval.high, digits)}]"
 
 
 def duration(seconds: float) -> str:

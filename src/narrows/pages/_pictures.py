@@ -17,7 +17,7 @@ SMALL = 96
 """Pixels: pictures up to this side stand in strips; larger ones have cards of their own."""
 _SHOWN_SMALL = 88
 """Pixels that a tiny picture's longer side is enlarged to at least."""
-_LARGEST_SHOWN = 480
+_LARGEST_SHOWN, _LARGEST_LOOKED_AT = 480, 768
 
 
 def visible(picture: Tensor) -> Tensor:
@@ -62,13 +62,24 @@ class Shown(NamedTuple):
     """Under each picture of a card, such as its PSNR."""
 
 
-def strip(rows: Sequence[Shown], *, names: Sequence[str] | None = None, notes: Sequence[str] | None = None) -> Markup:
-    """Small pictures: a row for each `Shown`, a column for each example, `names` and `notes` under the columns."""
+def strip(
+    rows: Sequence[Shown],
+    *,
+    names: Sequence[str] | None = None,
+    notes: Sequence[str] | None = None,
+    alts: Sequence[str] | None = None,
+) -> Markup:
+    """Small pictures: a row for each `Shown`, a column for each example, `names` and `notes` under the columns. `alts`
+    name the columns for those who do not see them (`names`, else their numbers)."""
+    said = alts or names
     lines = [
         h(
             "tr",
             h("th", row.label, scope="row"),
-            [h("td", img(picture, f"{row.label} {i}")) for i, picture in enumerate(row.pictures, 1)],
+            [
+                h("td", img(picture, f"{row.label}, {said[i] if said else i + 1}"))
+                for i, picture in enumerate(row.pictures)
+            ],
         )
         for row in rows
     ]
@@ -79,17 +90,34 @@ def strip(rows: Sequence[Shown], *, names: Sequence[str] | None = None, notes: S
     return h("div", h("table", h("tbody", lines, under), class_="strip"), class_="scroll")
 
 
-def cards(columns: Sequence[Shown], *, names: Sequence[str] | None = None) -> Markup:
-    """Larger pictures: a card for each example, with every version of it side by side."""
+def cards(columns: Sequence[Shown], *, names: Sequence[str] | None = None, at_least: int = _SHOWN_SMALL) -> Markup:
+    """Larger pictures: a card for each example, with every version of it side by side; smaller ones are enlarged to
+    `at_least` pixels."""
     found = []
     for i in range(len(columns[0].pictures)):
         versions = []
         for column in columns:
             caption = column.label if column.captions is None else [column.label, h("span", column.captions[i])]
-            versions.append(h("figure", img(column.pictures[i], column.label), h("figcaption", caption)))
+            versions.append(
+                h("figure", img(column.pictures[i], column.label, at_least=at_least), h("figcaption", caption))
+            )
         title = None if names is None else h("figcaption", user_text(names[i]), class_="title")
         found.append(h("figure", h("div", versions, class_="versions"), title, class_="card"))
     return h("div", found, class_="cards")
+
+
+def look(versions: Sequence[tuple[str, Tensor, str]], *, name: str) -> Markup:
+    """Up to four versions of one picture in one place, chosen by buttons, without a script: (label, C H W, caption).
+    `name` tells several on one page apart. Flicker between two versions shows what side by side hides."""
+    chosen = min(2, len(versions) - 1)
+    buttons = []
+    for at, (label, _, caption) in enumerate(versions):
+        buttons.append(h("input", type="radio", name=name, id_=f"{name}-{at}", checked=at == chosen))
+        buttons.append(h("label", label, " ", h("span", caption, class_="soft"), for_=f"{name}-{at}"))
+    stage = h(
+        "div", [img(picture, label, at_most=_LARGEST_LOOKED_AT) for label, picture, _ in versions], class_="stage"
+    )
+    return h("div", buttons, stage, class_="look")
 
 
 def gallery(rows: Sequence[Shown], *, names: Sequence[str], notes: Sequence[str] | None = None) -> Markup:

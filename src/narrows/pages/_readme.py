@@ -11,7 +11,7 @@ from narrows.measuring.layers import parameters_of
 from narrows.model.model import Model
 from narrows.pages._numbers import count, duration, number
 
-_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~])")
+_MARKS = re.compile(r"([\\`*_\[\]|~])")
 _MOST_COLUMNS, _MOST_NOTES = 40, 20
 
 
@@ -45,7 +45,7 @@ def _head(model: Model) -> str:
         f"Task: {card['task']['name']}. Takes {what} ({size}){code}. {count(parameters_of(model))} parameters; written "
         f"by narrows {plain(card['narrows'])}{_on(card['about'].get('date'))}.",
     ]
-    if "report.html" not in card and card["scores"].get("verdict"):
+    if card["scores"].get("verdict"):
         lines.append(f"**{plain(card['scores']['verdict'])}**")
     return "\n\n".join(lines)
 
@@ -67,8 +67,8 @@ def _choices(card: Mapping[str, Any]) -> str:
         "n_nodes": ", ".join(map(str, net.get("n_nodes", ()))),
         "loss": card["loss"],
     }
-    rows = [(f"`{name}`", plain(value), plain(reasons.get(name, ""))) for name, value in values.items()]
-    return "## Hyperparameters\n\n" + _table(("name", "value", "why, where it was not asked for"), rows)
+    rows = [(f"`{name}`", plain(value), plain(reasons.get(name, "asked for"))) for name, value in values.items()]
+    return "## Hyperparameters\n\n" + _table(("name", "value", "why"), rows)
 
 
 def _data(card: Mapping[str, Any]) -> str:

@@ -121,7 +121,8 @@ def data_section(model: Model, dataset: Dataset, sizes: tuple[int, int, int], pa
         rows.append((say("size"), say("photos")))
     elif dataset.form == "picture":
         channels, height, width = model.shape
-        rows.append((say("size"), say("channels", channels=channels, height=height, width=width)))
+        colours = {1: say("grey"), 3: say("colour")}.get(channels) or say("channels", n=channels)
+        rows.append((say("size"), say("pixels", height=height, width=width, colours=colours)))
     if dataset.columns:
         names: list[Child] = []
         for name in dataset.columns[:_MOST_COLUMNS]:
@@ -144,7 +145,9 @@ def data_section(model: Model, dataset: Dataset, sizes: tuple[int, int, int], pa
 def _skipped(skipped: tuple[tuple[str, str], ...], say: Say) -> Markup:
     if not skipped:
         return prose(say("nothing skipped"), class_="soft")
-    rows = [[user_text(path), phrase(reason, say.lang)] for path, reason in skipped[:_MOST_SKIPPED]]
+    rows = [
+        [user_text(path), phrase(_without_path(path, reason), say.lang)] for path, reason in skipped[:_MOST_SKIPPED]
+    ]
     more = len(skipped) - _MOST_SKIPPED
     return folded(
         say("skipped", n=count(len(skipped))),
@@ -152,6 +155,12 @@ def _skipped(skipped: tuple[tuple[str, str], ...], say: Say) -> Markup:
         prose(say("and more", n=count(more))) if more > 0 else None,
         open_=len(skipped) <= 20,
     )
+
+
+def _without_path(path: str, reason: str) -> str:
+    """Errors begin with the file's whole path: it stands beside the reason, and its folders are nobody's business."""
+    before, found, rest = reason.partition(f"{path} ")
+    return rest if found and (not before or before.endswith(("/", "\\"))) else reason
 
 
 def settings_section(card: Mapping[str, Any], command: str, say: Say) -> Markup:

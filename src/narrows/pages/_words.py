@@ -22,10 +22,10 @@ WORDS: dict[str, tuple[str, str]] = {
     # Scores
     "scores": ("Held-out error", "Sai số trên dữ liệu để riêng"),
     "scores intro": (
-        "Measured on {n} {what} that took no part in training. Below each mean stands its 95 % bootstrap interval over "
-        "these {what}.",
-        "Đo trên {n} {what} không tham gia huấn luyện. Dưới mỗi giá trị trung bình là khoảng tin cậy bootstrap 95 % "
-        "tính trên các {what} này.",
+        "Measured on {n} {what} that took no part in training. Below each mean stands its 95\u00a0% bootstrap interval "
+        "over these {what}.",
+        "Đo trên {n} {what} không tham gia huấn luyện. Dưới mỗi giá trị trung bình là khoảng tin cậy bootstrap "
+        "95\u00a0% tính trên các {what} này.",
     ),
     "one alone": (
         "Measured on one example alone: that gives no interval, and says little.",
@@ -115,7 +115,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "The held-out loss was still falling at the end: more time would probably help.",
         "Mất mát trên dữ liệu để riêng vẫn còn giảm ở cuối: thêm thời gian có lẽ sẽ tốt hơn.",
     ),
-    "gap": ("The gap", "Khoảng cách giữa học và thi"),
+    "gap": ("The gap", "Chênh lệch giữa huấn luyện và kiểm tra"),
     "gap facts": (
         "On training examples the squared error is {seen}, on held-out ones {unseen}: {ratio} times as large.",
         "Trên mẫu huấn luyện sai số bình phương là {seen}, trên mẫu để riêng là {unseen}: gấp {ratio} lần.",
@@ -129,13 +129,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "gap some": (
         "The network does somewhat better on what it has seen. That is usual; more data would close the gap.",
         "Mạng làm tốt hơn một chút trên những gì đã thấy. Điều này là bình thường; thêm dữ liệu sẽ "
-        "thu hẹp khoảng cách.",
+        "thu hẹp chênh lệch.",
     ),
     "gap wide": (
-        "The network has partly learned its examples by heart. More data would help, or a smaller net, a smaller code, "
-        "or an earlier stop (--patience 3).",
-        "Mạng đã phần nào học thuộc lòng các mẫu. Nên thêm dữ liệu, hoặc dùng mạng nhỏ hơn, mã nhỏ hơn, hay dừng sớm "
-        "hơn (--patience 3).",
+        "The network has partly learned its examples by heart. More data would help, or a smaller net, or a smaller "
+        "code.",
+        "Mạng đã phần nào học thuộc lòng các mẫu. Nên thêm dữ liệu, hoặc dùng mạng nhỏ hơn hay mã nhỏ hơn.",
     ),
     # The net
     "net": ("The network, layer by layer", "Mạng, từng lớp một"),
@@ -154,6 +153,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "should become fewer, not more.",
         "\u25b2 đánh dấu lớp nằm trước mã mà đưa ra nhiều giá trị hơn nhận vào: trên đường đến mã, số giá trị nên giảm "
         "đi chứ không tăng lên.",
+    ),
+    "code and more": (
+        "The layer that gives the code gives {values} values: {code} of them are the code, the others serve the kind "
+        "while it trains.",
+        "Lớp tạo ra mã đưa ra {values} giá trị: {code} trong số đó là mã, phần còn lại phục vụ loại mạng này khi huấn "
+        "luyện.",
     ),
     "layer": ("layer", "lớp"),
     "part": ("part", "phần"),
@@ -189,7 +194,10 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "count pictures": ("{n} pictures", "{n} ảnh"),
     "count rows": ("{n} rows of {columns} columns", "{n} dòng, {columns} cột"),
-    "channels": ("{channels} channels, {height} x {width} pixels", "{channels} kênh, {height} x {width} điểm ảnh"),
+    "pixels": ("{height} \u00d7 {width} pixels, {colours}", "{height} \u00d7 {width} điểm ảnh, {colours}"),
+    "grey": ("grey", "ảnh xám"),
+    "colour": ("colour", "ảnh màu"),
+    "channels": ("{n} channels", "{n} kênh"),
     "photos": (
         "photographs of their own sizes, learned from in patches",
         "ảnh giữ nguyên kích thước, học theo từng mảnh",

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from narrows.measuring.judge import Judgement
+from narrows.measuring.metrics import psnr
 from narrows.model.model import Model
+from narrows.pages._html import Child, Markup, command_block, h, page, prose, section, unbroken, write_page
+from narrows.pages._numbers import count, duration, number
+from narrows.pages._pictures import Shown, cards, look, strip
+from narrows.pages._words import Say
+from narrows.pages.fitted import spread_out, verdict_block
+
+_MOST_SHOWN = 10
+_DETAIL = 96
+"""Pixels of a side of the enlarged detail."""
+_DETAIL_SHOWN = 288
 
 
 class DemoDigits(NamedTuple):
@@ -59,4 +74,120 @@ def write_demo_page(path: str | Path, *, digits: DemoDigits, photo: DemoPhoto | 
 
     Returns the path. Raises CannotWrite, UnknownName for another language.
     """
-    raise NotImplementedError
+    say, path = Say(lang), Path(path)
+    body = [
+        h("h1", say("demo title")),
+        prose(say("demo intro"), class_="soft"),
+        _digits(digits, path, say),
+        _no_photo(say) if photo is None else _photo(photo, say),
+        h(
+            "footer",
+            say("made by", version=digits.model.card["narrows"], date=digits.model.card["about"].get("date", "")),
+        ),
+    ]
+    return write_page(path, page(say("demo title"), h("main", body), lang=lang))
+
+
+def _digits(digits: DemoDigits, page_path: Path, say: Say) -> Markup:
+    judgement, network = digits.judgement, digits.judgement.network
+    sizes = digits.model.card["data"].get("examples", {})
+    told = say(
+        "demo digits facts",
+        training=count(sizes.get("training", 0)),
+        values=count(math.prod(digits.model.shape)),
+        seconds=duration(digits.seconds),
+        code=count(digits.model.code_size or 0),
+    )
+    chosen = spread_out(len(network.errors), _MOST_SHOWN)
+    names = [f"{say('picture')} {i + 1}" for i in chosen]
+    rows = [
+        Shown(say("original"), [network.targets[i] for i in chosen]),
+        Shown(say("result"), [network.results[i] for i in chosen]),
+    ]
+    if "PCA" in judgement.alternatives:
+        rows.append(Shown("PCA", [judgement.alternatives["PCA"].results[i] for i in chosen]))
+    walks = [Shown(say("walk", n=n), list(walk)) for n, walk in enumerate(digits.walks, 1)]
+    return section(
+        say("demo digits"),
+        verdict_block(judgement, say),
+        prose(told, class_="byline"),
+        strip(rows, notes=[number(float(network.errors[i]), 2) for i in chosen], alts=names),
+        [h("h3", say("walks")), prose(say("walks intro")), strip(walks)] if walks else None,
+        [h("h3", say("new digits")), strip([Shown(say("new"), list(digits.new))])] if digits.new is not None else None,
+        prose(h("a", say("full report"), href=_link(digits.report, page_path))) if digits.report else None,
+        _yours(digits.command, say),
+        id_="digits",
+    )
+
+
+def _photo(photo: DemoPhoto, say: Say) -> Markup:
+    level = f"{photo.level:g}"
+    told = say(
+        "demo photo facts", level=level, name=photo.name, model=photo.model, seconds=duration(photo.seconds)
+    )  # fmt: skip
+    before, by_filter, by_net = (
+        float(psnr(result.clamp(0, 1)[None], photo.clean[None]))
+        for result in (photo.noisy, photo.filtered, photo.restored)
+    )
+    versions = [
+        Shown(say("noisy"), [photo.noisy], [f"{before:.1f} dB"]),
+        Shown(photo.filter, [photo.filtered], [f"{by_filter:.1f} dB"]),
+        Shown(say("restored"), [photo.restored], [f"{by_net:.1f} dB"]),
+        Shown(say("clean"), [photo.clean], [""]),
+    ]
+    cut = telling_detail(photo.clean)
+    details = [Shown(version.label, [version.pictures[0][:, cut[0], cut[1]]]) for version in versions]
+    return section(
+        say("demo photo"),
+        _photo_verdict(before, by_filter, by_net, photo.filter, say),
+        prose(told, class_="byline"),
+        prose(say("look"), class_="caption"),
+        look(
+            [(version.label, version.pictures[0], (version.captions or [""])[0]) for version in versions], name="look"
+        ),
+        h("h3", say("detail")),
+        cards(details, at_least=_DETAIL_SHOWN),
+        _yours(photo.command, say),
+        id_="photo",
+    )
+
+
+def _photo_verdict(before: float, by_filter: float, by_net: float, name: str, say: Say) -> Markup:
+    gain, over = by_net - before, by_net - by_filter
+    if gain <= 0:
+        mood, told = "bad", say("photo bad", loss=f"{-gain:.1f}")
+    elif over < 0:
+        mood, told = "bad", say("photo filter", gain=f"{gain:.1f}", under=f"{-over:.1f}", filter=name)
+    else:
+        mood, told = "good", say("photo good", gain=f"{gain:.1f}", over=f"{over:.1f}", filter=name)
+    return h("div", prose(unbroken(told)), class_=f"verdict {mood}")
+
+
+def telling_detail(picture: Tensor, side: int = _DETAIL) -> tuple[slice, slice]:
+    """Rows and columns of the square of `side` pixels (or less) with most texture: there noise and blur tell apart.
+
+    Texture is what a 5x5 mean takes away, at most 0.08 a pixel, so that one hard edge does not outweigh many fine ones.
+    """
+    height, width = picture.shape[1:]
+    side = min(side, height, width)
+    step = max(1, side // 4)
+    grey = picture.float().mean(0)[None, None]
+    texture = (grey - F.avg_pool2d(grey, 5, 1, padding=2, count_include_pad=False)).abs().clamp_max(0.08)
+    varies = F.avg_pool2d(texture, side, step)
+    at = int(varies.flatten().argmax())
+    top, left = (at // varies.shape[3]) * step, (at % varies.shape[3]) * step
+    return slice(top, top + side), slice(left, left + side)
+
+
+def _no_photo(say: Say) -> Markup:
+    return section(say("demo photo"), prose(say("no photo")), id_="photo")
+
+
+def _yours(command: str, say: Say) -> list[Child] | None:
+    return [h("h3", say("yours")), command_block(command)] if command else None
+
+
+def _link(report: Path, page_path: Path) -> str:
+    """The way from the page to the report, as a relative address."""
+    way = os.path.relpath(report.absolute(), page_path.absolute().parent)
+    return quote("/".join(Path(way).parts))

@@ -18,7 +18,7 @@ from narrows.measuring.judge import Judgement
 from narrows.measuring.layers import parameters_of
 from narrows.measuring.metrics import METRICS
 from narrows.model.model import Model
-from narrows.pages._html import Child, Markup, h, page, prose, section, table, user_text, write_page
+from narrows.pages._html import Child, Markup, h, page, prose, section, table, unbroken, user_text, write_page
 from narrows.pages._net import net_section
 from narrows.pages._numbers import count, duration, number, spread
 from narrows.pages._pictures import SMALL, Shown, gallery
@@ -93,7 +93,7 @@ def verdict_block(judgement: Judgement | None, say: Say) -> Markup:
         return h("div", prose(say("no verdict")), class_="verdict open")
     verdict = judgement.verdict
     mood = "open" if not verdict.decided else "good" if verdict.winner == "network" else "bad"
-    return h("div", prose(verdict.sentence(say.lang)), class_=f"verdict {mood}")
+    return h("div", prose(unbroken(verdict.sentence(say.lang))), class_=f"verdict {mood}")
 
 
 def _byline(model: Model, parts: Split, history: History, say: Say) -> str:
