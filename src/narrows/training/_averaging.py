@@ -15,30 +15,25 @@ class Average:
     def __init__(self, module: nn.Module, memory: float) -> None:
         self.module, self.memory = module, memory
         self.names = [name for name, tensor in module.state_dict().items() if tensor.is_floating_point()]
-        self.means = [tensor.detach().clone() for tensor in self._live()]
-
-    def _live(self) -> list[Tensor]:
-        state = self.module.state_dict()  # tensors that share memory with the module's
-        return [state[name] for name in self.names]
+        state = module.state_dict()  # tensors that share memory with the module's, and do so for good
+        self.live = [state[name] for name in self.names]
+        self.means = [tensor.clone() for tensor in self.live]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """After step number `step` (from 1)."""
         memory = min(self.memory, (1 + step) / (10 + step)) if self.memory else 0.0
-        if not hasattr(self, "_cached"):
-            self._cached = self._live()
-        torch._foreach_lerp_(self.means, self._cached, 1 - memory)
+        torch._foreach_lerp_(self.means, self.live, 1 - memory)
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
         """The module with its averaged values, for as long as the block lasts."""
-        live = self._live()
-        kept = [tensor.clone() for tensor in live]
-        torch._foreach_copy_(live, self.means)
+        kept = [tensor.clone() for tensor in self.live]
+        torch._foreach_copy_(self.live, self.means)
         try:
             yield
         finally:
-            torch._foreach_copy_(live, kept)
+            torch._foreach_copy_(self.live, kept)
 
     def state(self) -> dict[str, Tensor]:
         """A copy of the module's whole state with the averages in it."""

@@ -1,4 +1,4 @@
-"""Minutes to a fixed number of steps, with the places of checkpoints and evaluations: all fixed before step 1."""
+"""Minutes to a fixed number of steps, with the places of landmarks and evaluations: all fixed before step 1."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from narrows.training.config import TrainingConfig
 
 _MEASURE_SHARE = 0.02
 """Of the budget, spent on the measurement; between 1 and 5 seconds."""
-_FALLBACK_STEPS_BETWEEN = 500
-"""Steps between checkpoints when nothing was timed."""
+_LANDMARK_SHARE = 0.01
+"""Of the run, from one landmark to the next; between 20 and 500 steps."""
 
 
 class Plan(NamedTuple):
-    """How long a run is and where it stops to save and to score."""
+    """How long a run is and where it may save and has to score."""
 
     total: int
     checkpoint_every: int
+    """Steps from one landmark to the next: the states that a rollback goes back to, and that are saved when it is
+    time. They are named in steps, never in seconds, so that two runs with the same settings have the same ones."""
     evaluate_every: int
 
 
@@ -31,8 +33,7 @@ def plan_steps(config: TrainingConfig, examples: int, measure: Callable[[float],
         left = seconds - probe - evaluation * config.evaluations
         # Evaluations never take more than half of the time: at least as many seconds are left for steps.
         total = max(1, int(max(left, 0.5 * seconds) / step))
-        between = max(1, int(60 * config.checkpoint_minutes / step))
     else:
         total = config.steps or max(1, math.ceil((config.epochs or 0) * examples / config.batch_size))
-        between = _FALLBACK_STEPS_BETWEEN
-    return Plan(total, between, max(1, total // config.evaluations))
+    landmarks = min(500, max(20, math.ceil(_LANDMARK_SHARE * total)))
+    return Plan(total, landmarks, math.ceil(total / config.evaluations))

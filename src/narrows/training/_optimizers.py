@@ -44,20 +44,25 @@ class Optimizers:
         """Take the wrapped optimizers that Fabric gives back, in order."""
         self.each = dict(zip(self.each, ready, strict=True))
 
-    def step(self, turn: str, rate: float, clip: float) -> bool:
-        """Clip and step one turn. False, without stepping, when the gradient is not a number."""
+    @torch.no_grad()
+    def clip(self, turn: str, most: float) -> float:
+        """Scale one turn's gradients down to a norm of `most` (0: leave them); gives the norm that they had.
+
+        A norm that is not a number says that a gradient is not; nothing is scaled then.
+        """
         gradients = [p.grad for p in self.parameters[turn] if p.grad is not None]
-        if gradients:
-            norms = torch._foreach_norm(gradients)
-            norm = float(torch.linalg.vector_norm(torch.stack(norms)))
-            if not math.isfinite(norm):
-                return False
-            if clip and norm > clip:
-                torch._foreach_mul_(gradients, clip / norm)
+        if not gradients:
+            return 0.0
+        norm = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))))
+        if most and math.isfinite(norm) and norm > most:
+            torch._foreach_mul_(gradients, most / norm)
+        return norm
+
+    def step(self, turn: str, rate: float) -> None:
+        """Step one turn at learning rate `rate`."""
         for group in self.each[turn].param_groups:
             group["lr"] = rate
         self.each[turn].step()
-        return True
 
     def tensors(self) -> dict[str, Tensor]:
         """State by "turn.parameter number.name"."""

@@ -28,4 +28,5 @@ def listen_for_stop() -> Iterator[Callable[[], int]]:
         yield lambda: came
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # None: the handler was not set from Python, and cannot be put back from it.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -35,7 +35,7 @@ class TrainingConfig:
     """Memory of the averaged weights, which are the ones that are judged and kept; 0 averages nothing. Early on
     the memory is shorter: (1 + step) / (10 + step)."""
     evaluations: int = 20
-    """How often the held-out loss is taken, evenly over the run."""
+    """How often the held-out loss is taken at most, evenly over the run."""
     patience: int = 0
     """Stop after this many evaluations without a better held-out loss; 0 never stops early."""
     precision: str = "auto"
@@ -43,7 +43,7 @@ class TrainingConfig:
     micro_batch: int | None = None
     """Examples that go through the net at once; gradients add up to the whole batch. None is the whole batch."""
     checkpoint_minutes: float = 1.0
-    """Time between checkpoints; turned into a number of steps together with the budget."""
+    """Least time between two checkpoints: one is written at the next landmark, a hundredth of the run apart."""
     seed: int = 0
     """Everything random follows from it."""
     device: str = "auto"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,10 +29,12 @@ from narrows._files import write_atomically
 _FORMAT = 1
 _SLOTS = ("checkpoint-a.safetensors", "checkpoint-b.safetensors")
 _STOP = "checkpoint-stop.safetensors"
+_EVENTS = "events.jsonl"
 
 
 def _checksum(tensor: Tensor) -> int:
-    return zlib.crc32(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    about = zlib.crc32(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+    return zlib.crc32(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data, about)
 
 
 class Run:
@@ -39,18 +42,19 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock: Any = None
+        self._newest: str | None = None
 
     @classmethod
     @contextlib.contextmanager
     def open(cls, folder: Path) -> Iterator[Run]:
-        """Hold the folder, made if need be. Raises BadRun while another process holds it."""
+        """Hold the folder, made if need be. Raises BadRun while another process holds it, CannotWrite."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CannotWrite(f"{folder} cannot be made ({error.strerror}); choose another with --out") from error
         run = cls(folder)
         with run._held():
+            run._mend()
             yield run
 
     @contextlib.contextmanager
@@ -75,6 +79,16 @@ class Run:
                 ) from error
             yield
 
+    def _mend(self) -> None:
+        """Clear away what a kill left half done: temporary files, and a last event that was cut short."""
+        for name in (*_SLOTS, _STOP):
+            with contextlib.suppress(OSError):
+                (self.folder / f".{name}.part").unlink()
+        with contextlib.suppress(OSError), open(self.folder / _EVENTS, "r+b") as file:
+            text = file.read()
+            if not text.endswith(b"\n"):
+                file.truncate(text.rfind(b"\n") + 1)
+
     @property
     def plan(self) -> dict[str, Any] | None:
         """What `begin` wrote, or None when the run has not begun."""
@@ -94,14 +108,16 @@ class Run:
 
     def clear(self) -> None:
         """Forget the run: its checkpoints, events and plan."""
-        for name in (*_SLOTS, _STOP, "events.jsonl", "run.json"):
+        for name in (*_SLOTS, _STOP, _EVENTS, "run.json"):
             (self.folder / name).unlink(missing_ok=True)
+        self._newest = None
 
     def log(self, event: dict[str, Any]) -> None:
         """Add one line to events.jsonl."""
+        line = json.dumps({name: _plain(value) for name, value in event.items()}, ensure_ascii=False) + "\n"
         try:
-            with open(self.folder / "events.jsonl", "a", encoding="utf-8") as file:
-                file.write(json.dumps(event, ensure_ascii=False) + "\n")
+            with open(self.folder / _EVENTS, "a", encoding="utf-8") as file:
+                file.write(line)
         except OSError as error:
             raise CannotWrite(
                 f"{self.folder} can no longer be written to ({error.strerror}); free some space, or choose another "
@@ -109,40 +125,75 @@ class Run:
             ) from error
 
     def save(self, tensors: dict[str, Tensor], facts: dict[str, Any], *, stop: bool = False) -> None:
-        """Keep a checkpoint. `facts` must be JSON and hold `step`."""
+        """Keep a checkpoint. `facts` must be JSON and hold `step` and `rollbacks`. Raises CannotWrite."""
         sums = {name: _checksum(tensor) for name, tensor in tensors.items()}
-        header = {"narrows": json.dumps({"format": _FORMAT, "facts": facts, "checksums": sums})}
+        text = json.dumps({"format": _FORMAT, "facts": facts, "checksums": sums})
+        header = {"narrows": text, "crc32": str(zlib.crc32(text.encode()))}
         data = safetensors.torch.save({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, header)
-        name = _STOP if stop else self._older_slot(facts["step"])
+        # Never over the newest that is known to be whole.
+        name = _STOP if stop else _SLOTS[1 if self._newest == _SLOTS[0] else 0]
         write_atomically(self.folder / name, data)
+        if not stop:
+            self._newest = name
 
     def load(self, *, planned: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The furthest whole checkpoint, or None. `planned` passes over the one that Ctrl-C left."""
-        found = [self._read(name) for name in (_SLOTS if planned else (*_SLOTS, _STOP))]
-        whole = [one for one in found if one is not None]
-        return max(whole, key=lambda one: one[1]["step"]) if whole else None
+        names = {name: self._progress(name) for name in (_SLOTS if planned else (*_SLOTS, _STOP))}
+        for name in sorted((n for n, progress in names.items() if progress), key=names.__getitem__, reverse=True):
+            found = self._read(name)
+            if found is not None:
+                if name != _STOP:
+                    self._newest = name
+                return found
+        return None
 
-    def _older_slot(self, step: int) -> str:
-        steps = []
-        for name in _SLOTS:
-            try:
-                with safetensors.safe_open(self.folder / name, "pt") as file:
-                    steps.append(json.loads(file.metadata()["narrows"])["facts"]["step"])
-            except Exception:  # missing or damaged in whatever way: this is the slot to write over
-                return name
-        return _SLOTS[steps.index(min(steps))]
+    def _progress(self, name: str) -> tuple[int, ...]:
+        """How far a checkpoint is, from its header alone; () for one that is missing or damaged.
+
+        Rollbacks come first: a run that went back to an earlier step is further than it was.
+        """
+        try:
+            facts = _header(self.folder / name)["facts"]
+            return int(facts["rollbacks"]), int(facts["step"]), int(facts.get("finished", False))
+        except (OSError, KeyError, ValueError, TypeError, safetensors.SafetensorError):
+            return ()
 
     def _read(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         path = self.folder / name
-        if not path.exists():
-            return None
         try:
-            data = path.read_bytes()
-            tensors = safetensors.torch.load(data)
-            with safetensors.safe_open(path, "pt") as file:
-                header = json.loads(file.metadata()["narrows"])
+            tensors = safetensors.torch.load(path.read_bytes())
+            header = _header(path)
             if header["checksums"] != {key: _checksum(tensor) for key, tensor in tensors.items()}:
                 return None
             return tensors, header["facts"]
         except (OSError, KeyError, ValueError, TypeError, safetensors.SafetensorError):
             return None
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """What `save` wrote beside the tensors. Raises ValueError when it is damaged."""
+    with safetensors.safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    if int(metadata["crc32"]) != zlib.crc32(metadata["narrows"].encode()):
+        raise ValueError("the header is damaged")
+    return json.loads(metadata["narrows"])
+
+
+def read_events(folder: Path) -> list[dict[str, Any]]:
+    """The events of a run folder, which may be running now: a last line that is still being written is left out."""
+    try:
+        lines = (folder / _EVENTS).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict):
+                found.append(event)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity, and browsers refuse them: null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,229 @@
+"""What one step and one score are: batches in a fixed order, gradients in micro-batches, every turn's optimizer.
+
+Nothing here knows how long a run is, where it saves or what happens when a step fails: that is the loop's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from narrows import _device
+from narrows._contract import Batch, Step, Trainable
+from narrows._errors import TrainingFailed
+from narrows.training._averaging import Average
+from narrows.training._optimizers import Optimizers
+from narrows.training.config import TrainingConfig
+from narrows.training.seeds import generator
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+
+
+class Supply(NamedTuple):
+    """Where batches come from: `make(indices, step)` gives one, for `count` examples."""
+
+    count: int
+    make: Callable[[Tensor, Step], Batch]
+
+
+class Stepper:
+    """A module with its optimizers and averages on their device, wrapped by Fabric; changes them one step at a time.
+
+    `smaller(before, now)` is called when memory ran out at `before` examples at once and `now` are tried instead.
+    """
+
+    def __init__(
+        self, module: Trainable, supply: Supply, config: TrainingConfig, smaller: Callable[[int, int], None]
+    ) -> None:
+        from lightning_fabric import Fabric  # costs more than torch itself
+
+        self.module, self.supply, self.config, self.smaller = module, supply, config, smaller
+        self.micro = config.micro_batch or config.batch_size
+        self._order: tuple[int, Tensor] | None = None
+        device = _device.choose(config.device)
+        convolutional = any(isinstance(m, nn.Conv2d) for m in module.modules())
+        precision = choose_precision(config.precision, device, module)
+        mixed = precision == "bf16-mixed"
+        if mixed:
+            from narrows.training._precision import KeepInputs
+        self.fabric = Fabric(
+            accelerator=device,
+            devices=config.devices,
+            strategy="ddp" if config.devices > 1 else "auto",
+            precision=None if mixed else precision,  # type: ignore[arg-type]
+            plugins=KeepInputs("bf16-mixed", device) if mixed else None,
+        )
+        if config.devices > 1 and self.fabric.world_size == 1:
+            self.fabric.launch()
+        module.train()
+        self.channels_last = convolutional
+        if convolutional:
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizers = Optimizers(module, config, fused=device in ("cpu", "cuda"))
+        self.wrapped, *ready = self.fabric.setup(module, *self.optimizers.each.values())
+        self.optimizers.replace(ready)
+        self.average = Average(module, config.ema)
+
+    def take(self, index: int, total: int, rate: float) -> dict[str, float] | None:
+        """Step number `index` (from 0) of `total`, for every turn, at learning rate `rate`.
+
+        Gives every named loss, a critic's as "critic.name"; None when a loss or a gradient was not a number, and the
+        state is then worthless. Raises TrainingFailed when memory does not suffice for one example.
+        """
+        rank, world = self.fabric.global_rank, self.fabric.world_size
+        indices = self._indices(index)
+        indices = indices[rank::world] if world > 1 else indices
+        batch = self._to_device(self.supply.make(indices, self._step(index, total, "example", rank)))
+        found: dict[str, float] = {}
+        for number, turn in enumerate(self.module.turns):
+            named = self._gradients_in_memory(batch, turn, (index, total, rank, number))
+            norm = self.optimizers.clip(turn, self.config.clip)
+            numbers = dict(zip(named, torch.stack(list(named.values())).tolist(), strict=True))
+            if not self._all_agree(math.isfinite(norm) and math.isfinite(numbers["loss"])):
+                return None
+            self.optimizers.step(turn, rate)
+            found |= {name if turn == "main" else f"{turn}.{name}": value for name, value in numbers.items()}
+        self.average.update(index + 1)
+        return found
+
+    def score(self, validation: Supply, index: int, total: int) -> float:
+        """Mean validation loss of the averaged weights, with the same random numbers every time."""
+        summed, count, size = 0.0, validation.count, self.config.batch_size
+        self.module.eval()
+        # no_grad, not inference_mode: contractive losses take a gradient inside.
+        with torch.no_grad(), self.average.applied():
+            for start in range(0, count, size):
+                indices = torch.arange(start, min(start + size, count))
+                drawn = [generator(self.config.seed, f"held out {what}", start) for what in ("example", "loss")]
+                here = Step(index, total, self.supply.count, drawn[0], self.restore)
+                batch = self._to_device(validation.make(indices, here))
+                here = here._replace(generator=self._on_device(drawn[1]))
+                for part in self._parts(batch):
+                    summed += float(self.wrapped(part, "main", here)["loss"]) * len(part.x)
+        self.module.train()
+        return summed / count
+
+    def restore(self, x: Tensor) -> Tensor:
+        """The module's `restore`, for tasks that learn without clean pictures; no gradient."""
+        with torch.no_grad(), self.fabric.autocast():
+            return self.module.restore(x)  # type: ignore[operator]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The live state, by group and name: not copies."""
+        return {
+            **{f"module.{name}": tensor for name, tensor in self.module.state_dict().items()},
+            **{f"average.{name}": tensor for name, tensor in self.average.tensors().items()},
+            **{f"optimizer.{name}": tensor for name, tensor in self.optimizers.tensors().items()},
+        }
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Back to a state that `tensors` gave; nothing of the argument is kept."""
+        self.module.load_state_dict(_group("module.", tensors))
+        self.average.load(_group("average.", tensors))
+        self.optimizers.load(_group("optimizer.", tensors))
+
+    def _gradients_in_memory(self, batch: Batch, turn: str, where: tuple[int, int, int, int]) -> dict[str, Tensor]:
+        """`_gradients`, with smaller micro-batches until they fit in memory."""
+        while True:
+            try:
+                return self._gradients(batch, turn, where)
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
+                before = min(self.micro, len(batch.x))
+                if before <= 1:
+                    raise TrainingFailed(
+                        "memory does not suffice for one example; take a smaller net (--n-nodes) or smaller pictures"
+                    ) from error
+            # Outside of the handler, whose traceback held the activations.
+            self.module.zero_grad(set_to_none=True)
+            if self.fabric.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self.micro = math.ceil(before / 2)
+            self.smaller(before, self.micro)
+
+    def _gradients(self, batch: Batch, turn: str, where: tuple[int, int, int, int]) -> dict[str, Tensor]:
+        """Gradients of one turn's loss over the whole batch, in micro-batches. Clears *all* gradients first."""
+        self.module.zero_grad(set_to_none=True)  # or a critic would step on the autoencoder's gradients
+        index, total, rank, number = where
+        whole, named = len(batch.x), {}
+        for piece, part in enumerate(self._parts(batch)):
+            losses = self.wrapped(part, turn, self._step(index, total, "loss", rank, number, piece))
+            share = len(part.x) / whole
+            self.fabric.backward(losses["loss"] * share if share != 1 else losses["loss"])
+            for name, value in losses.items():
+                value = value.detach() * share
+                named[name] = named[name] + value if name in named else value
+        return named
+
+    def _parts(self, batch: Batch) -> list[Batch]:
+        if len(batch.x) <= self.micro:
+            return [batch]
+        starts = range(0, len(batch.x), self.micro)
+        rows = [slice(start, start + self.micro) for start in starts]
+        return [Batch(batch.x[r], batch.target[r], None if batch.weight is None else batch.weight[r]) for r in rows]
+
+    def _step(self, index: int, total: int, purpose: str, *where: int) -> Step:
+        random = generator(self.config.seed, purpose, index, *where)
+        random = self._on_device(random) if purpose == "loss" else random
+        return Step(index, total, self.supply.count, random, self.restore)
+
+    def _on_device(self, random: torch.Generator) -> torch.Generator:
+        """The same seed where the losses draw."""
+        if self.fabric.device.type == "cpu":
+            return random
+        return torch.Generator(device=self.fabric.device).manual_seed(random.initial_seed())
+
+    def _indices(self, index: int) -> Tensor:
+        """Which examples step number `index` learns from: a permutation a pass, wrapped around the edges."""
+        wanted, count = self.config.batch_size, self.supply.count
+        position, parts = index * wanted, []
+        while wanted > 0:
+            epoch, offset = divmod(position, count)
+            if self._order is None or self._order[0] != epoch:
+                self._order = epoch, torch.randperm(count, generator=generator(self.config.seed, "order", epoch))
+            part = self._order[1][offset : offset + wanted]
+            parts.append(part)
+            wanted -= len(part)
+            position += len(part)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _to_device(self, batch: Batch) -> Batch:
+        x = self._moved(batch.x)
+        target = x if batch.target is batch.x else self._moved(batch.target)
+        return Batch(x, target, None if batch.weight is None else self._moved(batch.weight))
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        tensor = tensor.to(self.fabric.device)
+        if self.channels_last and tensor.dim() == 4:
+            return tensor.contiguous(memory_format=torch.channels_last)
+        return tensor
+
+    def _all_agree(self, fine: bool) -> bool:
+        """Whether this is so in every process, for one that steps while another goes back waits for ever."""
+        if self.fabric.world_size == 1:
+            return fine
+        count = self.fabric.all_reduce(torch.tensor(float(fine), device=self.fabric.device), reduce_op="sum")
+        return bool(count == self.fabric.world_size)
+
+
+def choose_precision(asked: str, device: str, module: Trainable) -> str:
+    """ "32-true", "64-true" or "bf16-mixed": what was asked for, or what "auto" means for this module and device."""
+    if asked != "auto":
+        return asked
+    if next(module.parameters()).dtype == torch.float64:
+        return "64-true"
+    convolutional = any(isinstance(m, nn.Conv2d) for m in module.modules())
+    return (_device.half_precision(device) if convolutional else None) or "32-true"
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in _OUT_OF_MEMORY)
+
+
+def _group(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
