@@ -131,7 +131,7 @@ sys.stderr.write(f"torch: {'torch' in sys.modules}")
 """
 
 
-@pytest.mark.skipif("main" not in (HERE / "cli" / "__init__.py").read_text(encoding="utf-8"), reason="no command line")
+@pytest.mark.skipif(not (HERE / "cli" / "__init__.py").exists(), reason="no command line in this checkout")
 def test_help_does_not_import_torch():
     done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True)
     assert done.stderr.endswith("torch: False"), done.stderr

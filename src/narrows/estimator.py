@@ -41,6 +41,8 @@ _FOR_AUTO_LOSS = 256
 """Pictures that `loss="auto"` looks at."""
 _FAR = 10.0
 """Pictures further than this many times the learned range from it were surely scaled in another way."""
+_LARGEST = 1e30
+"""Beyond, means and squares overflow in single precision, in which the net is trained."""
 _SEEDS = 2**31 - 1
 
 
@@ -181,6 +183,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._keep(model, scale, before[0] + 1, history, before[1])
         return self
 
+    def _options(self) -> dict[str, Any]:
+        given = {} if self.options is None else self.options
+        if not isinstance(given, dict):
+            raise BadOption(f"options={given!r}; it takes a dict of names and values, such as {{'beta': 4.0}}, or None")
+        return {name: _plain(value) for name, value in given.items()}
+
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(_SEEDS))
 
@@ -202,7 +210,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             n_layers=_plain(self.n_layers),
             n_nodes=_plain(self.n_nodes),
             loss=loss,
-            options={name: _plain(value) for name, value in (self.options or {}).items()},
+            options=self._options(),
             seed=seed,
         )
         if "code" not in model.can:
@@ -355,21 +363,21 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             ensure_all_finite="allow-nan" if table else True,
             ensure_min_samples=least,
         )
+        if rows.dtype == np.float64 and rows.size and (largest := np.nanmax(np.abs(rows), initial=0)) > _LARGEST:
+            raise BadData(f"a value of {largest:g} came; the net takes up to {_LARGEST:g}: scale the columns")
         return rows.astype(np.float32) if table and rows.dtype.kind == "u" else rows
 
     def _shape(self, columns: int) -> tuple[int, ...]:
         if self.image_shape is None:
             return (columns,)
-        shape = tuple(_plain(side) for side in self.image_shape)
+        given = self.image_shape
+        shape = tuple(_plain(side) for side in given) if isinstance(given, (tuple, list)) else ()
         if len(shape) == 2:
             shape = (1, *shape)
         if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
-            raise BadOption(f"image_shape={self.image_shape}; it takes (H, W) or (C, H, W), such as (8, 8)")
+            raise BadOption(f"image_shape={given!r}; it takes (H, W) or (C, H, W), such as (8, 8)")
         if math.prod(shape) != columns:
-            raise BadData(
-                f"rows of {columns} values came; pictures of image_shape={tuple(self.image_shape)} have "
-                f"{math.prod(shape)}"
-            )
+            raise BadData(f"rows of {columns} values came; pictures of image_shape={given} have {math.prod(shape)}")
         if shape[2] <= 4 < shape[0]:
             raise BadOption(
                 f"image_shape={shape} would be {shape[0]} channels; colours come first: image_shape="
@@ -443,12 +451,12 @@ def _range_of(rows: np.ndarray) -> tuple[float, float]:
 
 def _errors(model: Model, examples: Tensor) -> Tensor:
     """B: mean squared error of each example, in the units that the net sees, over the values that are known."""
-    found = []
+    found, standardise = [], model.standardise
     for part in examples.split(256):
-        if model.standardise is None:
+        if standardise is None:
             back, target, known = model.reconstruct(part), part, torch.ones_like(part)
         else:
-            target, known = model.standardise(part)
+            target, known = standardise(part)
             back = model.autoencoder.restore(target)
         each = ((back - target).square() * known).flatten(1)
         found.append(each.sum(1) / known.flatten(1).sum(1).clamp_min(1))

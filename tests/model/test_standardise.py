@@ -68,3 +68,10 @@ def test_one_row_is_enough():
 def test_infinities_are_refused_in_a_sentence(value):
     with pytest.raises(BadData, match="infinit"):
         learned(torch.tensor([[1.0], [value]]))
+
+
+def test_rounding_in_a_constant_column_weighs_next_to_nothing():
+    rows = torch.full((64, 1), 1e9) + 64 * torch.randint(-1, 2, (64, 1), generator=torch.Generator().manual_seed(0))
+    module = Standardise(1)
+    module.learn(rows)
+    assert 0 < module(rows)[0].std() < 0.05

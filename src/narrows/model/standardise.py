@@ -9,7 +9,10 @@ from narrows._errors import BadData
 
 
 class Standardise(nn.Module):
-    """Kinds never see it. A constant column keeps spread 1, so that nothing is ever divided by 0."""
+    """Kinds never see it. A constant column keeps spread 1, so that nothing is ever divided by 0.
+
+    Constant means up to rounding, which is 64 for values of 1e9; what there is of it is made small.
+    """
 
     mean: Tensor
     spread: Tensor
@@ -32,7 +35,7 @@ class Standardise(nn.Module):
         # A spread at the level of rounding is a constant column.
         constant = spread <= 1e-7 * mean.abs().clamp_min(1e-30)
         self.mean.copy_(mean)
-        self.spread.copy_(torch.where(constant, torch.ones_like(spread), spread))
+        self.spread.copy_(torch.where(constant, (100 * spread).clamp_min(1), spread))
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """B D -> standardised values with 0 for missing, and 1 where a cell is known, 0 where missing.
