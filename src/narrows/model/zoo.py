@@ -26,3 +26,9 @@ def for_task(stem: str | None, task: str, channels: int) -> Path:
             f"use it with 'narrows restore --model DIR'"
         )
     return found[name]
+
+
+def place_of(model: str | Path) -> Path:
+    """The folder of a shipped model where `model` is its name and nothing lies at that path; else the path itself."""
+    path = Path(model)
+    return path if path.exists() else shipped().get(str(model), path)

@@ -34,6 +34,8 @@ _MOST_ROLLBACKS = 8
 """Each halves the steps: after eight they are 1/256 of what was asked, and something else is wrong."""
 _WARMING = 3
 """First steps that a measurement leaves out: they set up memory and kernels."""
+_TICK_SECONDS = 0.2
+"""Least time between two "step" events."""
 _NO_END = 1 << 30
 """Steps of a run whose length is not known yet."""
 
@@ -116,6 +118,7 @@ class _Training:
         self.best: dict[str, Tensor] | None = None
         self.best_score, self.best_step = math.inf, 0
         self.sums: dict[str, float] = {}
+        self._ticked = 0.0
 
     def go(self) -> Outcome:
         resumed = self.run.load() if self.run else None
@@ -134,6 +137,7 @@ class _Training:
                     self._raise_stopped(stopped())
                 began = time.perf_counter()
                 fine = self._one_step()
+                self._tick(began)
                 if fine and self._evaluation_is_due():
                     fine = self._evaluate()
                     self.finished = fine and self._patience_is_over()
@@ -346,6 +350,14 @@ class _Training:
             remark=f"step {self.step}: memory ran out at {before} examples at once; went on with {now}, "
             f"the effective batch stays {self.config.batch_size}",
         )  # fmt: skip
+
+    def _tick(self, now: float) -> None:
+        """Where the run stands, for progress bars: now and then, and never into the run's events."""
+        if self.progress and now - self._ticked >= _TICK_SECONDS:
+            self._ticked = now
+            self.progress(
+                {"event": "step", "step": self.step, "total": self.plan.total, "seconds": self.history.seconds}
+            )
 
     def _say(self, event: str, *, remark: str | None = None, **more: Any) -> None:
         if remark:

@@ -6,11 +6,12 @@ import copy
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from narrows._contract import AbstractTask, Window
 from narrows._errors import BadData, BadOption, NotSupported, UnknownName
 from narrows._registry import tasks
 from narrows.data.arrays import as_batch
@@ -18,7 +19,7 @@ from narrows.data.images import Photo, open_photo, save_photo
 from narrows.model import zoo
 from narrows.model.folder import load
 from narrows.model.model import Model
-from narrows.using.tiles import TILE, cut, pad_to, tiles
+from narrows.using.tiles import TILE, Tile, cut, pad_to, tiles
 
 _loaded: dict[Path, Model] = {}
 
@@ -34,48 +35,59 @@ def restore(picture: Any, *, task: str = "denoise", model: Any = None, strength:
     """
     pixels, back = as_batch(picture)
     chosen = model_for(task, pixels.shape[1], model)
-    if strength == 0:
+    if strength == 0 and task_of(chosen).scale == 1:
         return copy.deepcopy(picture)  # in whatever precision and mode it came: `pixels` are single floats
     return back(restore_tensor(chosen, pixels, strength=strength, **options))
 
 
-def restore_tensor(model: Model, pixels: Tensor, *, strength: float = 1.0, tile: int = TILE, **options: Any) -> Tensor:
-    """B C H W in [0, 1] -> the same, in tiles where the net has a finite reach."""
+def restore_tensor(
+    model: Model | AbstractTask, pixels: Tensor, *, strength: float = 1.0, tile: int = TILE, **options: Any
+) -> Tensor:
+    """B C H W in [0, 1] -> the same (of more pixels, for a task that enlarges), in tiles where the net has a finite
+    reach. `model` may be a task that has an exact formula."""
     _check_strength(strength)
-    out = torch.empty_like(pixels)
-    if strength == 0:
+    task = task_of(model)
+    if strength == 0 and task.scale == 1:
         return pixels.clone()
 
-    def window(rows: slice, cols: slice) -> Tensor:
+    def own(rows: slice, cols: slice) -> Tensor:
         return pixels[..., rows, cols]
 
-    def put(part: Tensor, rows: slice, cols: slice) -> None:
-        before = pixels[..., rows, cols]
-        out[..., rows, cols] = part if strength == 1 else before + strength * (part - before)
+    options = _looked(task, own, tuple(pixels.shape[2:]), options)
+    window, size = _enlarged(task, own, tuple(pixels.shape[2:]))
+    out = pixels.new_empty((*pixels.shape[:2], *size))
 
-    _in_tiles(model, pixels.shape[1], pixels.shape[2:], window, put, tile, options)
+    def put(part: Tensor, rows: slice, cols: slice) -> None:
+        out[..., rows, cols] = part if strength == 1 else _blend(window(rows, cols), part, strength)
+
+    _in_tiles(model, pixels.shape[1], size, window, put, tile, options)
     return out.clamp_(0, 1)
 
 
-def restore_photo(model: Model, photo: Photo, *, strength: float = 1.0, tile: int = TILE, **options: Any) -> Photo:
+def restore_photo(
+    model: Model | AbstractTask, photo: Photo, *, strength: float = 1.0, tile: int = TILE, **options: Any
+) -> Photo:
     """The same, from and to a photo's own numbers: only one tile at a time is held as floats."""
     _check_strength(strength)
-    if strength == 0:
+    task = task_of(model)
+    if strength == 0 and task.scale == 1:
         return photo
-    channels, height, width = photo.shape
-    out = photo.blank()
 
-    def window(rows: slice, cols: slice) -> Tensor:
+    def own(rows: slice, cols: slice) -> Tensor:
         return photo.tensor(rows, cols)[None]
 
-    def put(part: Tensor, rows: slice, cols: slice) -> None:
-        if strength != 1:
-            before = photo.tensor(rows, cols)[None]
-            part = before + strength * (part - before)
-        photo.put(out, part[0], rows, cols)
+    options = _looked(task, own, photo.shape[1:], options)
+    window, size = _enlarged(task, own, photo.shape[1:])
+    result = photo if task.scale == 1 else photo.enlarged(task.scale)
+    # Not-a-numbers are kept from the array that is written over, so an enlarged one can be written over in place.
+    out = result.blank() if result is photo else result.array
 
-    _in_tiles(model, channels, (height, width), window, put, tile, options)
-    return photo.with_array(out)
+    def put(part: Tensor, rows: slice, cols: slice) -> None:
+        part = part if strength == 1 else _blend(window(rows, cols), part, strength)
+        result.put(out, part[0], rows, cols)
+
+    _in_tiles(model, photo.shape[0], size, window, put, tile, options)
+    return result.with_array(out)
 
 
 def restore_file(
@@ -95,13 +107,23 @@ def restore_file(
     return better
 
 
-def model_for(task: str, channels: int, model: Any = None) -> Model:
-    """The model to use: the given one (folder or loaded), else the shipped one for so many channels; kept loaded."""
+def task_of(model: Model | AbstractTask) -> AbstractTask:
+    """The task that a model was made for."""
+    return model.task if isinstance(model, Model) else model
+
+
+def model_for(task: str, channels: int, model: Any = None) -> Model | AbstractTask:
+    """The model to use: the given one (folder or loaded), else the task itself where it has an exact formula, else
+    the shipped one for so many channels; kept loaded."""
     if isinstance(model, Model):
         return model
     inner = getattr(model, "model", None)
     if isinstance(inner, Model):
         return inner
+    if model is None and tasks[task].model is None:
+        alone = tasks[task]()
+        if alone.exact() is not None:
+            return alone
     path = Path(model) if model is not None else zoo.for_task(tasks[task].model, task, channels)
     path = path.resolve()
     if path not in _loaded or model is not None:
@@ -117,45 +139,104 @@ def _check_strength(strength: float) -> None:
         raise BadOption(f"strength={strength}; it takes 0 (the original) to 1 (the whole correction): --strength 0.7")
 
 
-def _check_options(model: Model, options: dict[str, Any]) -> None:
-    parameters = inspect.signature(model.task.prepare).parameters.values()
+def _blend(before: Tensor, after: Tensor, strength: float) -> Tensor:
+    return before + strength * (after - before)
+
+
+def _looked(task: AbstractTask, window: Window, size: tuple[int, int], options: dict[str, Any]) -> dict[str, Any]:
+    """The options, checked, with what the task finds in the whole picture."""
+    parameters = inspect.signature(task.prepare).parameters.values()
     known = [one.name for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
     for name in options:
         if name not in known:
-            raise UnknownName.of(f"option of {model.card['task']['name']}", name, known or ["(none)"])
+            raise UnknownName.of(f"option of {tasks.name_of(task)}", name, known or ["(none)"])
+    return options | task.look(window, size, **options)
+
+
+def _enlarged(task: AbstractTask, window: Window, size: tuple[int, int]) -> tuple[Window, tuple[int, int]]:
+    """The picture as the task enlarges it: of every window only what it takes is enlarged."""
+    scale, margin = task.scale, task.margin
+    if scale == 1:
+        return window, size
+
+    def larger(rows: slice, cols: slice) -> Tensor:
+        spans = [
+            slice(max(0, one.start // scale - margin), min(side, -(-one.stop // scale) + margin))
+            for one, side in zip((rows, cols), size, strict=True)
+        ]
+        top, left = (one.start - span.start * scale for one, span in zip((rows, cols), spans, strict=True))
+        found = task.enlarge(window(*spans))
+        return found[..., top : top + rows.stop - rows.start, left : left + cols.stop - cols.start]
+
+    return larger, (size[0] * scale, size[1] * scale)
+
+
+class _Way(NamedTuple):
+    """How a tile passes."""
+
+    through: Callable[[Tensor, Tile, dict[str, Any]], Tensor]
+    """B C h w that the tile sees -> B C h w of its own pixels."""
+    channels: int
+    """That go through together; pictures of others pass channel by channel where it is 1."""
+    stride: int
+    reach: int | None
+
+
+def _way_of(model: Model | AbstractTask, size: tuple[int, int], options: dict[str, Any]) -> _Way:
+    """Through the model's net, or by the task's formula. Raises NotSupported, BadData."""
+    if not isinstance(model, Model):
+        formula = model.exact(**options)
+        if formula is None:
+            raise NotSupported(f"{tasks.name_of(model)} needs a model: --model DIR")
+        return _Way(lambda seen, one, _: cut(formula.apply(seen), one), 1, 1, formula.reach)
+    if model.form != "picture":
+        raise NotSupported("this model is for tables and restores no pictures; fit one on pictures first")
+    whole = "whole" in model.autoencoder.needs or "grid" in model.autoencoder.needs
+    if not whole and size != tuple(model.shape[1:]):
+        raise BadData(
+            f"a picture of {size[0]}x{size[1]} pixels came; this model has a code for exactly "
+            f"{model.shape[1]}x{model.shape[2]} and restoring never resizes: fit with --kind direct for any size"
+        )
+    stride = model.net_facts.stride if whole else 1
+
+    def through(seen: Tensor, one: Tile, options: dict[str, Any]) -> Tensor:
+        ready = model.task.prepare(pad_to(seen, stride), **options).contiguous(memory_format=torch.channels_last)
+        return model.task.finish(cut(ready, one), cut(model.autoencoder.restore(ready), one))
+
+    return _Way(through, model.shape[0], stride, model.net_facts.reach if whole else None)
 
 
 @torch.no_grad()
 def _in_tiles(
-    model: Model,
+    model: Model | AbstractTask,
     channels: int,
-    size: Any,
-    window: Callable[[slice, slice], Tensor],
+    size: tuple[int, int],
+    window: Window,
     put: Callable[[Tensor, slice, slice], None],
     tile: int,
     options: dict[str, Any],
 ) -> None:
     """`window` gives pixels of the picture, `put` takes results; one tile after the other."""
-    _check_options(model, options)
-    if model.form != "picture":
-        raise NotSupported("this model is for tables and restores no pictures; fit one on pictures first")
-    facts, own = model.net_facts, model.shape[0]
-    if channels != own and own != 1:
+    way = _way_of(model, size, options)
+    if way.channels not in (1, channels):
         raise BadData(
-            f"a picture of {channels} channels came; this model takes {own}: convert it, or take a grey model"
+            f"a picture of {channels} channels came; this model takes {way.channels}: convert it, or take a grey model"
         )
-    whole = "whole" in model.autoencoder.needs or "grid" in model.autoencoder.needs
-    if not whole and tuple(size) != tuple(model.shape[1:]):
-        raise BadData(
-            f"a picture of {size[0]}x{size[1]} pixels came; this model has a code for exactly "
-            f"{model.shape[1]}x{model.shape[2]} and restoring never resizes: fit with --kind direct for any size"
-        )
-    reach = facts.reach if whole else None
-    stride = facts.stride if whole else 1
-    for one in tiles(size[0], size[1], stride=stride, reach=reach, tile=tile):
-        part = window(one.seen_rows, one.seen_cols)
-        batch = part.reshape(-1, own, *part.shape[2:]) if channels != own else part
-        padded = pad_to(batch, stride)
-        ready = model.task.prepare(padded, **options).contiguous(memory_format=torch.channels_last)
-        found = cut(model.autoencoder.restore(ready), one)
-        put(found.reshape(len(part), channels, *found.shape[2:]), one.rows, one.cols)
+    copies = channels // way.channels
+    for one in tiles(size[0], size[1], stride=way.stride, reach=way.reach, tile=tile):
+        seen = window(one.seen_rows, one.seen_cols)
+        batch = seen.reshape(-1, way.channels, *seen.shape[2:])
+        found = way.through(batch, one, _for_tile(options, one, way.stride, copies))
+        put(found.reshape(len(seen), channels, *found.shape[2:]), one.rows, one.cols)
+
+
+def _for_tile(options: dict[str, Any], one: Tile, stride: int, copies: int) -> dict[str, Any]:
+    """Maps of the whole picture cut and padded like the tile; one value a picture becomes one a row of the batch."""
+    found = {}
+    for name, value in options.items():
+        if isinstance(value, Tensor) and value.dim() == 4:
+            value = pad_to(value[..., one.seen_rows, one.seen_cols].float(), stride)
+        if isinstance(value, Tensor) and value.dim() in (1, 4) and len(value) > 1:
+            value = value.repeat_interleave(copies, 0)
+        found[name] = value
+    return found

@@ -1,0 +1,168 @@
+"""`restore`, and one verb for each task: pictures in, the same files better."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from narrows.cli._fit import name_and_value, plain_type
+from narrows.cli._output import Output
+from narrows.cli._parts import REQUIRED, UNKNOWN, Option, Part, parts_of
+from narrows.cli._verb import warm_up
+
+_MOST_SHOWN = 20
+"""Pictures that failed, of those that are told one by one; --json has all."""
+
+Pictures = Annotated[list[str], typer.Argument(metavar="PATH...", help="Pictures, or folders of them.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder for the results, or one file for one picture.", show_default=False),
+]
+Strength = Annotated[
+    float, typer.Option("--strength", help="0 is the original, 1 the whole correction, between is a blend.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace results that exist; never an original.")]
+Recursive = Annotated[bool, typer.Option("--recursive/--no-recursive", help="Go into folders of folders.")]
+ModelPlace = Annotated[str | None, typer.Option("--model", help="A model of yours, or a name from 'narrows models'.")]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="An option of the model's task; repeatable.", show_default=False),
+]
+
+
+def restore(
+    out: Output,
+    paths: Pictures,
+    model: Annotated[str, typer.Option("--model", help="The model's folder.", show_default=False)],
+    to: Out = None,
+    strength: Strength = 1.0,
+    options: Options = None,
+    force: Force = False,
+    recursive: Recursive = True,
+) -> dict[str, Any]:
+    """Make pictures better with a model of yours.
+
+    Without --out, results go into the folder restored/ here. Format, depth and all that files carry are kept, and
+    nothing is replaced without --force.
+    """
+    chosen = dict(name_and_value(text) for text in options or [])
+    return _restored(out, "restore", None, paths, to, strength, force, recursive, model, chosen)
+
+
+def task_verbs() -> dict[str, Callable[..., dict[str, Any]]]:
+    """A verb for each task, made from its file."""
+    from narrows._registry import tasks
+
+    return {part.name: make_verb(part) for part in parts_of(tasks)}
+
+
+def make_verb(part: Part) -> Callable[..., dict[str, Any]]:
+    """The verb of one task: what all have, and the keyword-only arguments of its `prepare`."""
+    shared = inspect.signature(_shared, eval_str=True).parameters
+    mine = [parameter(option) for option in part.prepare if option.name not in shared]
+    names = [one.name for one in mine]
+
+    def work(out: Output, **given: Any) -> dict[str, Any]:
+        own = {name: value for name in names if (value := given.pop(name)) is not None}
+        return _restored(out, part.name, part.name, options=own, **given)
+
+    first, *rest = shared.values()
+    parameters = [
+        one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (first, rest[0], rest[1], *mine, *rest[2:])
+    ]
+    work.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    work.__doc__ = (
+        f"{part.help}\n\nWithout --out, results go into the folder {folder_of(part.name)}/ here. Format, depth and all "
+        f"that files carry are kept, and nothing is replaced without --force."
+    )
+    work.__name__ = part.name
+    return work
+
+
+def _shared(
+    out: Output,
+    paths: Pictures,
+    to: Out = None,
+    strength: Strength = 1.0,
+    force: Force = False,
+    recursive: Recursive = True,
+    model: ModelPlace = None,
+) -> None:
+    """The arguments that every task's verb has."""
+
+
+def parameter(option: Option) -> inspect.Parameter:
+    """An argument of `prepare` as an option of the verb. None is left to the task's own default."""
+    name = "--" + option.name.replace("_", "-")
+    names = (f"{name}/--no-{name[2:]}",) if plain_type(option.type) is bool else (name,)
+    helps = option.help or option.name.replace("_", " ")
+    if option.default not in (None, REQUIRED, UNKNOWN):
+        helps += f" [default: {option.default}]"
+    said = typer.Option(*names, help=helps[0].upper() + helps[1:], show_default=False)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    read: Any = plain_type(option.type)
+    if option.default is REQUIRED:
+        return inspect.Parameter(option.name, kind, annotation=Annotated[read, said])
+    return inspect.Parameter(option.name, kind, default=None, annotation=Annotated[read | None, said])
+
+
+def folder_of(verb: str) -> str:
+    """ "denoise" -> "denoised": where results go unless --out is given."""
+    return verb + ("d" if verb.endswith("e") else "ed")
+
+
+def _restored(
+    out: Output,
+    verb: str,
+    task: str | None,
+    paths: list[str],
+    to: Path | None,
+    strength: float,
+    force: bool,
+    recursive: bool,
+    model: str | None,
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    folder = to or Path(folder_of(verb))
+    if to is None:
+        out.note(f"results go to {folder}/ (--out chooses another folder)")
+    warm_up()
+    from narrows.cli._progress import counting
+    from narrows.model import zoo
+    from narrows.using.files import plan_files, restore_files
+
+    plan = plan_files(paths, folder, force=force, recursive=recursive)
+    for name, why in plan.skipped:
+        out.note(f"left out: {name}: {why}")
+    with counting(len(plan.jobs), verb) as tell:
+        done = restore_files(
+            plan, task=task or "reconstruct", model=zoo.place_of(model) if model else None, strength=strength,
+            force=force, tell=lambda number, job: tell(number, job.shown), **options,
+        )  # fmt: skip
+    _say_what_failed(out, done.failed, len(plan.jobs))
+    if done.written:
+        where = done.written[0] if len(done.written) == 1 else folder
+        out.say(f"{len(done.written)} of {len(plan.jobs)} written: {where}" if len(plan.jobs) > 1 else f"{where}")
+    return {
+        "written": done.written, "failed": pairs(done.failed), "skipped": pairs(plan.skipped), "notes": done.notes,
+    }  # fmt: skip
+
+
+def _say_what_failed(out: Output, failed: list[tuple[str, str]], count: int) -> None:
+    for _, why in failed[:_MOST_SHOWN]:
+        out.note(f"narrows: {why}")
+    if len(failed) > _MOST_SHOWN:
+        out.note(f"narrows: and {len(failed) - _MOST_SHOWN} more, which --json lists")
+    if failed:
+        out.exit_code = 1
+        if count > 1:
+            out.note(f"narrows: {len(failed)} of {count} pictures failed")
+
+
+def pairs(found: Any) -> list[dict[str, str]]:
+    """(file, reason) for JSON."""
+    return [{"file": name, "reason": why} for name, why in found]

@@ -1,0 +1,141 @@
+"""What one does with a model's codes: encode, decode, reconstruct, sample, interpolate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from narrows.cli._output import Output
+from narrows.cli._restore import pairs
+from narrows.cli._verb import warm_up
+
+ModelPlace = Annotated[str, typer.Argument(metavar="MODEL", help="The model's folder.")]
+Data = Annotated[list[str], typer.Argument(metavar="DATA...", help="Pictures, folders of them, or one table.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace results that exist.")]
+
+
+def encode(
+    out: Output,
+    model: ModelPlace,
+    data: Data,
+    to: Annotated[Path, typer.Option("--out", help="codes.npy, or codes.csv with names.")] = Path("codes.npy"),
+    force: Force = False,
+) -> dict[str, Any]:
+    """Turn pictures or rows into codes.
+
+    Each is one row of --out, in the order of their paths or rows.
+    """
+    warm_up()
+    from narrows.using import codes
+
+    found = codes.encode_to_file(_place(model), data, to, force=force)
+    _notes(out, found.skipped, found.notes)
+    out.say(f"{len(found.names)} codes of {found.code_size} values: {to}")
+    return {
+        "codes": to, "count": len(found.names), "code_size": found.code_size, "names": found.names,
+        "skipped": pairs(found.skipped), "notes": found.notes,
+    }  # fmt: skip
+
+
+def decode(
+    out: Output,
+    model: ModelPlace,
+    codes: Annotated[Path, typer.Argument(metavar="CODES", help="Codes as .npy or .csv.")],
+    to: Annotated[
+        Path, typer.Option("--out", help="Folder for the pictures; a .csv or .npy for a table's rows.")
+    ] = Path("decoded"),
+    force: Force = False,
+) -> dict[str, Any]:
+    """Turn codes back into pictures, or rows."""
+    warm_up()
+    from narrows.using import codes as rooms
+
+    return _told(out, rooms.decode_to_files(_place(model), codes, to, force=force))
+
+
+def reconstruct(
+    out: Output,
+    model: ModelPlace,
+    data: Data,
+    to: Annotated[
+        Path, typer.Option("--out", help="Folder for the pictures; a .csv or .npy for a table's rows.")
+    ] = Path("reconstructed"),
+    force: Force = False,
+) -> dict[str, Any]:
+    """Pass pictures or rows through the code and back.
+
+    Pictures are resized and cropped to the model's size, and written as 8-bit PNG.
+    """
+    warm_up()
+    from narrows.using import codes
+
+    found = codes.reconstruct_to_files(_place(model), data, to, force=force)
+    _notes(out, found.skipped, found.notes)
+    return _told(out, found)
+
+
+def sample(
+    out: Output,
+    model: ModelPlace,
+    n: Annotated[int, typer.Option("--n", min=1, help="How many.")] = 16,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same.")] = 0,
+    to: Annotated[
+        Path, typer.Option("--out", help="Folder for the pictures; a .csv or .npy for a table's rows.")
+    ] = Path("samples"),
+    force: Force = False,
+) -> dict[str, Any]:
+    """Draw new pictures or rows from a model with a prior.
+
+    Pictures come with a contact sheet.
+    """
+    warm_up()
+    from narrows.using import codes
+
+    return _told(out, codes.sample_to_files(_place(model), n, seed, to, force=force))
+
+
+def interpolate(
+    out: Output,
+    model: ModelPlace,
+    first: Annotated[str, typer.Argument(metavar="FIRST", help="A picture.")],
+    last: Annotated[str, typer.Argument(metavar="LAST", help="Another picture.")],
+    steps: Annotated[int, typer.Option(min=2, help="Pictures, both ends included.")] = 8,
+    to: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("interpolated"),
+    force: Force = False,
+) -> dict[str, Any]:
+    """Walk from one picture to another through codes.
+
+    The pictures on the way come with a contact sheet.
+    """
+    warm_up()
+    from narrows.using import codes
+
+    return _told(out, codes.interpolate_to_files(_place(model), first, last, steps, to, force=force))
+
+
+def _place(model: str) -> Path:
+    from narrows.model import zoo
+
+    return zoo.place_of(model)
+
+
+def _notes(out: Output, skipped: list[tuple[str, str]], notes: list[str]) -> None:
+    for name, why in skipped[:20]:
+        out.note(f"left out: {name}: {why}")
+    if len(skipped) > 20:
+        out.note(f"left out: {len(skipped) - 20} more, which --json lists")
+    for note in notes:
+        out.note(note)
+
+
+def _told(out: Output, found: Any) -> dict[str, Any]:
+    """Where the results are."""
+    out.say(f"{found.count} {found.what} written: {found.place}")
+    if found.sheet:
+        out.say(f"contact sheet: {found.sheet}")
+    return {
+        "written": found.written, "sheet": found.sheet, "count": found.count, "skipped": pairs(found.skipped),
+        "notes": found.notes,
+    }  # fmt: skip

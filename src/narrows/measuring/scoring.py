@@ -1,0 +1,115 @@
+"""A model's scores on data it is shown afterwards: means with bootstrap intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from narrows._errors import BadData, BadPicture
+from narrows.data.fitting import convert_channels
+from narrows.data.images import open_photo
+from narrows.data.triage import look_through, printable
+from narrows.measuring.evaluate import evaluate
+from narrows.measuring.intervals import Interval, bootstrap
+from narrows.measuring.metrics import METRICS
+from narrows.model.model import Model
+from narrows.training.seeds import generator
+from narrows.using.reading import in_parts, read_for
+
+PICTURE_SCORES, TABLE_SCORES = ("mse", "mae", "psnr", "ssim"), ("mse", "mae")
+_SIDE = 320
+"""Nets of any size are scored on the middle of photographs, up to so many pixels a side, as `fit` judges them."""
+
+
+class Scores(NamedTuple):
+    """What `score` found."""
+
+    count: int
+    of: dict[str, Interval]
+    """Metric to its mean with a 95 % interval."""
+    untouched: dict[str, Interval]
+    """The same for the input as it was, where the task damages it."""
+    skipped: list[tuple[str, str]]
+    """(file, reason), of what could not be read."""
+    notes: list[str]
+
+
+def score(model: Model, data: str | Path | list[Any], *, seed: int = 0) -> Scores:
+    """Every example through the net. Tables are scored in standardised columns, known cells alone; a task's damage is
+    drawn from `seed`. Raises BadData."""
+    names = PICTURE_SCORES if model.form == "picture" else TABLE_SCORES
+    found: dict[str, list[Tensor]] = {name: [] for name in names}
+    before: dict[str, list[Tensor]] = {name: [] for name in names}
+    parts, skipped, notes = _parts(model, data)
+    damaged = False
+    for number, part in enumerate(parts):
+        scored = evaluate(model, part, seed=seed + number)
+        known = scored.known or [None] * len(scored.results)
+        for x, target, result, weight in zip(scored.inputs, scored.targets, scored.results, known, strict=True):
+            damaged = damaged or not torch.equal(x, target)
+            for name in names:
+                found[name].append(_one(name, result, target, weight))
+                before[name].append(_one(name, x.clamp(0, 1) if model.form == "picture" else x, target, weight))
+    if not found["mse"]:
+        raise BadData(f"none of the pictures could be read: {'; '.join(why for _, why in skipped[:2])}")
+    random = generator(seed, "bootstrap")
+    return Scores(
+        len(found["mse"]),
+        {name: bootstrap(torch.cat(values), generator=random) for name, values in found.items()},
+        {name: bootstrap(torch.cat(values), generator=random) for name, values in before.items()} if damaged else {},
+        skipped,
+        notes,
+    )
+
+
+def _one(name: str, result: Tensor, target: Tensor, known: Tensor | None) -> Tensor:
+    """1: the score of one example."""
+    if known is not None:  # missing cells count for nothing
+        share = known.mean().clamp_min(1e-8)
+        return METRICS[name].of(result[None] * known, target[None] * known) / share
+    return METRICS[name].of(result[None], target[None])
+
+
+def _parts(model: Model, data: Any) -> tuple[Iterator[list[Tensor]], list[tuple[str, str]], list[str]]:
+    """Examples, as many at once as memory is sure to hold; what was left out, more of it on the way; what to say."""
+    if "vector" not in model.autoencoder.needs:
+        return _photographs(model, data)
+    dataset = read_for(model, data)
+    found = dataset.triage
+    return (
+        (list(dataset.source.take(part)) for part in in_parts(dataset, 250)), list(found.skipped), list(found.notes),
+    )  # fmt: skip
+
+
+def _photographs(model: Model, data: Any) -> tuple[Iterator[list[Tensor]], list[tuple[str, str]], list[str]]:
+    """The middles of pictures of any size."""
+    places = [data] if isinstance(data, (str, Path)) else data
+    found = [look_through(Path(place)) for place in places]
+    pictures = [path for one in found for path in one.pictures]
+    skipped = [one for each in found for one in each.skipped]
+    if not pictures:
+        raise BadData(f"{printable(places[0])} holds no picture; this model takes a folder of pictures, or a picture")
+
+    def each() -> Iterator[list[Tensor]]:
+        for path in pictures:
+            try:
+                yield [_middle(path, model.shape[0])]
+            except BadPicture as error:
+                skipped.append((printable(path), str(error)))
+
+    return each(), skipped, []
+
+
+def _middle(path: Path, channels: int) -> Tensor:
+    """C H W: the centre of a photograph."""
+    photo = open_photo(path)
+    cuts = []
+    for length in photo.shape[1:]:
+        side = min(length, _SIDE)
+        start = (length - side) // 2
+        cuts.append(slice(start, start + side))
+    return convert_channels(photo.tensor(*cuts), channels)

@@ -1,0 +1,141 @@
+"""A model's codes, reconstructions and new examples, from files to files. Targets are settled before any work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from narrows._errors import BadData, NotSupported
+from narrows.data.reading import Dataset
+from narrows.model.folder import load
+from narrows.model.model import Model
+from narrows.using.loaded import LoadedModel
+from narrows.using.reading import in_parts, read_for
+from narrows.using.results import (
+    SHEET,
+    check_numbers_file,
+    picture_paths,
+    read_codes,
+    write_numbers,
+    write_pictures,
+    write_sheet,
+)  # fmt: skip
+
+_ROWS = "rows.csv"
+
+
+@dataclass
+class Encoded:
+    """What `encode_to_file` wrote."""
+
+    code_size: int
+    names: list[str]
+    skipped: list[tuple[str, str]]
+    notes: list[str]
+
+
+@dataclass
+class Written:
+    """What the others wrote."""
+
+    place: Path
+    """The folder, or the one file."""
+    count: int
+    what: str
+    """"pictures" or "rows"."""
+    written: list[Path]
+    sheet: Path | None = None
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def encode_to_file(place: Path, data: Any, to: Path, *, force: bool = False) -> Encoded:
+    """The code of every example, to .npy or .csv. Raises NotSupported without a code, BadData, WouldOverwrite."""
+    check_numbers_file(to, force=force)
+    model = _with_code(place)
+    dataset = read_for(model, data)
+    codes = torch.cat([model.encode(dataset.source.take(part)) for part in in_parts(dataset)]).flatten(1).numpy()
+    write_numbers(to, codes, dataset.names, [f"code{number}" for number in range(1, codes.shape[1] + 1)])
+    return Encoded(codes.shape[1], list(dataset.names), *_said(dataset))
+
+
+def decode_to_files(place: Path, codes: Path, to: Path, *, force: bool = False) -> Written:
+    """What codes stand for: pictures below `to`, or rows of a table in one file."""
+    model = _with_code(place)
+    rows, names = read_codes(codes)
+    return _write(model, LoadedModel(model).decode(rows), names or _numbered(len(rows)), to, force)
+
+
+def reconstruct_to_files(place: Path, data: Any, to: Path, *, force: bool = False) -> Written:
+    """Every example through the code and back."""
+    model = _with_code(place, "reconstruct; to make pictures better: narrows restore PICTURES --model " + str(place))
+    dataset = read_for(model, data)
+    if model.form == "picture":
+        paths = picture_paths(dataset.names, to, model.shape[0], force=force)
+        for part in in_parts(dataset):
+            back = model.reconstruct(dataset.source.take(part)).numpy()
+            write_pictures(back, [paths[number] for number in part.tolist()], force=force)
+        return Written(to, len(paths), "pictures", paths, None, *_said(dataset))
+    back = torch.cat([model.reconstruct(dataset.source.take(part)) for part in in_parts(dataset)]).numpy()
+    found = _write(model, back, list(dataset.names), to, force)
+    found.skipped, found.notes = _said(dataset)
+    return found
+
+
+def sample_to_files(place: Path, n: int, seed: int, to: Path, *, force: bool = False) -> Written:
+    """`n` new examples, pictures with a contact sheet. Raises NotSupported without a prior."""
+    model = load(place)
+    return _write(model, LoadedModel(model).sample(n, seed=seed), _numbered(n), to, force, sheet=True)
+
+
+def interpolate_to_files(place: Path, first: str, last: str, steps: int, to: Path, *, force: bool = False) -> Written:
+    """From one picture to another through the codes between, both ends included."""
+    model = _with_code(place)
+    if model.form != "picture":
+        raise NotSupported("this model is for tables; pictures can be walked between: fit one on pictures first")
+    ends = []
+    for end in (first, last):
+        dataset = read_for(model, end)
+        if len(dataset.source) != 1:
+            raise BadData(f"{end} holds {len(dataset.source)} pictures; each end of the walk is one picture file")
+        ends.append(dataset.source.take(torch.tensor([0]))[0])
+    walk = LoadedModel(model).interpolate(ends[0], ends[1], steps=steps)
+    return _write(model, walk, _numbered(steps), to, force, sheet=True, columns=steps)
+
+
+def _with_code(place: Path, verb: str = "do that; fit with --kind undercomplete") -> Model:
+    model = load(place)
+    if "code" not in model.can:
+        raise NotSupported(f"this model's kind, {model.kind}, has no code, so it cannot {verb}")
+    return model
+
+
+def _said(dataset: Dataset) -> tuple[list[tuple[str, str]], list[str]]:
+    return list(dataset.triage.skipped), list(dataset.triage.notes)
+
+
+def _numbered(count: int) -> list[str]:
+    digits = max(4, len(str(count)))
+    return [f"{number:0{digits}}" for number in range(1, count + 1)]
+
+
+def _write(
+    model: Model, results: np.ndarray, names: list[str], to: Path, force: bool, *, sheet: bool = False,
+    columns: int | None = None,
+) -> Written:  # fmt: skip
+    """Pictures below the folder `to`; rows of a table in the file `to`, or in rows.csv of that folder."""
+    if model.form == "table":
+        path = to if to.suffix.lower() in (".csv", ".npy") else to / _ROWS
+        check_numbers_file(path, force=force)
+        head = model.card["data"].get("columns") or [f"column {i}" for i in range(1, results.shape[1] + 1)]
+        write_numbers(path, results, None, head)
+        return Written(path, len(results), "rows", [path])
+    sheets = picture_paths([SHEET], to, 1, force=force) if sheet else []
+    paths = picture_paths(names, to, model.shape[0], force=force)
+    write_pictures(results, paths, force=force)
+    made = write_sheet(results, sheets[0], force=force, columns=columns) if sheets else None
+    return Written(to, len(paths), "pictures", paths, made)

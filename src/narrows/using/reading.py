@@ -1,0 +1,55 @@
+"""Data for a model that has learned: read as `fit` reads them, brought to the model's size, columns by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from narrows._errors import BadData
+from narrows.data.reading import Dataset, read
+from narrows.data.sources import ArraySource
+from narrows.model.model import Model
+
+
+def read_for(model: Model, data: str | Path | list[Any]) -> Dataset:
+    """Examples in the order of their paths or rows; pictures are resized and cropped to the model's size, which the
+    triage's notes say. Raises BadData where they do not fit the model."""
+    pictures = model.form == "picture"
+    dataset = read(data, shape=model.shape if pictures else None, to_learn=False)
+    if dataset.form != model.form:
+        raise BadData(f"a {dataset.form} came; this model takes {'pictures' if pictures else 'tables'}")
+    return dataset if pictures else _columns_of(model, dataset)
+
+
+def _columns_of(model: Model, dataset: Dataset) -> Dataset:
+    """The columns that the model learned: by their names where they have some, else by their order."""
+    wanted, have = list(model.card["data"].get("columns", ())), list(dataset.columns)
+    if wanted and have != wanted and set(wanted) <= set(have):
+        places = [have.index(name) for name in wanted]
+        values = dataset.source.take(torch.arange(len(dataset.source)))[:, places]
+        left = [name for name in have if name not in wanted]
+        notes = [f"columns that the model does not know are left out: {', '.join(left)}"] if left else []
+        return dataclasses.replace(
+            dataset,
+            source=ArraySource(values),
+            shape=(len(wanted),),
+            columns=tuple(wanted),
+            triage=dataset.triage.adding(notes=notes),
+        )
+    if len(have) != model.shape[0]:
+        missing = [name for name in wanted if name not in have]
+        lacks = f"; {', '.join(missing[:5])} is not among them" if missing and len(missing) < len(wanted) else ""
+        raise BadData(
+            f"a table of {len(have)} columns of numbers came; this model takes {model.shape[0]}"
+            f"{': ' + ', '.join(wanted[:8]) if wanted else ''}{lacks}"
+        )
+    return dataset
+
+
+def in_parts(dataset: Dataset, at_once: int = 256) -> list[Tensor]:
+    """The examples' numbers, as many at once as go through a net together."""
+    return list(torch.arange(len(dataset.source)).split(at_once))
