@@ -704,6 +704,22 @@ def test_a_finished_model_is_not_written_over(tmp_path: Path) -> None:
     fit(PICTURES, out=tmp_path / "out", force=True)
 
 
+def test_a_refusal_leaves_a_run_that_stood_there_as_it_was(tmp_path: Path) -> None:
+    """Also with force: what is refused has not replaced anything, and the next call does not trip over it."""
+    fit(PICTURES, out=tmp_path / "out")
+    before = _snapshot(tmp_path)
+    for settings in ({"kind": "variatonal"}, {"code_size": 99}, {"architecture": "unet", "kind": "undercomplete"}):
+        with pytest.raises(NarrowsError):
+            fit(PICTURES, out=tmp_path / "out", force=True, **settings)
+    with pytest.raises(BadData):
+        fit(tmp_path / "gone", out=tmp_path / "out", force=True)
+    assert _snapshot(tmp_path) == before
+    with pytest.raises(UnknownName):
+        fit(PICTURES, out=tmp_path / "new", kind="variatonal")
+    assert not (tmp_path / "new").exists()
+    fit(PICTURES, out=tmp_path / "new", kind="variational")
+
+
 def test_a_run_is_not_gone_on_with_by_other_data_or_settings(tmp_path: Path) -> None:
     def stop(event: dict[str, Any]) -> None:
         if event["event"] == "judging":
@@ -797,6 +813,70 @@ def test_floats_of_0_to_255_are_scaled_for_fitting_and_that_is_kept() -> None:
 def test_a_column_of_one_value_each_way_works() -> None:
     fitted = fit(ROWS[:, :1], code_size=1)
     assert fitted.model.encode(ROWS[:, :1]).shape == (40, 1)
+
+
+# From the shell
+
+
+def _shell(place: Path, saved: dict[str, Path]) -> dict[str, tuple[list[str], tuple[str, ...]]]:
+    """What is typed, and words that the answer must hold."""
+    _file("text.png", "hello")(place)
+    _file("t.csv", "a,b\n1,2\n3,4\n5,inf\n")(place)
+    _file("words.csv", "name,place\nAn,Hue\nBinh,Hanoi\n")(place)
+    (place / "empty").mkdir()
+    (place / "cats").mkdir()
+    for number in range(6):
+        _png(f"{number}.png", number)(place / "cats")
+    shutil.copytree(saved["picture"], place / "broken")
+    _edit("model.safetensors", lambda data: data[:-1] + bytes([data[-1] ^ 1]))(place / "broken")
+    picture, cats, model = str(place / "cats" / "0.png"), str(place / "cats"), str(saved["picture"])
+    return {
+        "nothing there": (["fit", str(place / "gone")], ("gone does not exist", "give a folder")),
+        "an empty folder": (["fit", str(place / "empty")], ("holds no picture",)),
+        "a table with infinities": (["fit", str(place / "t.csv")], ("infinities in b",)),
+        "a table of text": (["fit", str(place / "words.csv")], ("no column of numbers",)),
+        "an unknown kind": (["fit", cats, "--kind", "variatonal"], ("did you mean variational",)),
+        "an unknown task": (["fit", cats, "--task", "denoize"], ("did you mean denoise",)),
+        "code size 0": (["fit", cats, "--code-size", "0"], ("code_size=0", "1 to 64")),
+        "a pairing": (["fit", cats, "--kind", "undercomplete", "--arch", "unet"], ("unet offers whole",)),
+        "two budgets": (["fit", cats, "--minutes", "1", "--epochs", "1"], ("exactly one budget",)),
+        "a flipped byte": (
+            ["encode", str(place / "broken"), picture, "--out", "codes.npy"],
+            ("damaged", "get the model anew"),
+        ),
+        "no model": (["encode", str(place / "gone"), picture, "--out", "codes.npy"], ("is no model",)),
+        "samples without a prior": (["sample", model, "--out", "new"], ("no prior", "--kind variational")),
+        "a text named .png": (["restore", str(place / "text.png"), "--model", model], ("cannot be read as a picture",)),
+    }
+
+
+SHELL = [
+    "nothing there", "an empty folder", "a table with infinities", "a table of text", "an unknown kind",
+    "an unknown task", "code size 0", "a pairing", "two budgets", "a flipped byte", "no model",
+    "samples without a prior", "a text named .png",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHELL)
+def test_from_the_shell(
+    name: str,
+    tmp_path: Path,
+    saved: dict[str, Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exit code 1, the sentence as the last line on stderr, no traceback, and nothing left behind."""
+    main = pytest.importorskip("narrows.cli").main
+    monkeypatch.chdir(tmp_path)
+    line, words = _shell(tmp_path, saved)[name]
+    before = _snapshot(tmp_path)
+    assert main(line) == 1
+    said = capsys.readouterr().err
+    last = said.strip().splitlines()[-1]
+    assert last.startswith("narrows: ") and "Traceback" not in said, said
+    for word in words:
+        assert word in said, said
+    assert _snapshot(tmp_path) == before
 
 
 def test_there_are_at_least_sixty() -> None:

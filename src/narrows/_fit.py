@@ -136,7 +136,7 @@ def fit(
     """
     chosen, config = parse_settings(settings)
     if out is None:
-        return _fit(data, chosen, config, None, None, lang, command, progress or _silent)
+        return _fit(data, chosen, config, None, None, force, lang, command, progress or _silent)
     folder = Path(out)
     if (folder / WEIGHTS).exists() and not force:
         raise WouldOverwrite(
@@ -144,9 +144,7 @@ def fit(
             f"anew)"
         )
     with Run.open(folder / "run") as run:
-        if force:
-            run.clear()
-        return _fit(data, chosen, config, folder, run, lang, command, progress or _silent)
+        return _fit(data, chosen, config, folder, run, force, lang, command, progress or _silent)
 
 
 def parse_settings(given: dict[str, Any]) -> tuple[FitSettings, TrainingConfig]:
@@ -188,6 +186,7 @@ def _fit(
     config: TrainingConfig,
     folder: Path | None,
     run: Run | None,
+    force: bool,
     lang: str,
     command: str,
     progress: Callable[[dict[str, Any]], None],
@@ -195,10 +194,12 @@ def _fit(
     progress({"event": "reading"})
     shape = None if chosen.size is None else (chosen.channels or 1, *chosen.size)
     dataset = read(data, shape=shape, channels=chosen.channels, group_by=chosen.group_by)
-    if run is not None:
-        _hold_to_the_same_job(run, dataset, chosen, config)
     model = _make(dataset, chosen, config)
     parts = _parts(dataset, chosen, model, config.seed)
+    if run is not None:  # only now that nothing can be refused any more: a refusal leaves the folder as it was
+        if force:
+            run.clear()
+        _hold_to_the_same_job(run, dataset, chosen, config)
     history, plan = _train(model, parts, chosen, config, run, progress)
     twin = None
     if model.task.kind == "direct" and model.code_size is not None and chosen.twin and parts.judged:

@@ -47,7 +47,11 @@ class Run:
     @classmethod
     @contextlib.contextmanager
     def open(cls, folder: Path) -> Iterator[Run]:
-        """Hold the folder, made if need be. Raises BadRun while another process holds it, CannotWrite."""
+        """Hold the folder, made if need be; one that was made and then not begun in is taken away again.
+
+        Raises BadRun while another process holds it, CannotWrite.
+        """
+        made = [place for place in (folder, folder.parent) if not place.exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -55,7 +59,11 @@ class Run:
         run = cls(folder)
         with run._held():
             run._mend()
-            yield run
+            try:
+                yield run
+            finally:
+                if folder in made and not (folder / "run.json").exists():
+                    run._take_away(made)
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
@@ -88,6 +96,12 @@ class Run:
             text = file.read()
             if not text.endswith(b"\n"):
                 file.truncate(text.rfind(b"\n") + 1)
+
+    def _take_away(self, made: list[Path]) -> None:
+        with contextlib.suppress(OSError):  # not empty, or gone: whatever stands there is somebody's
+            (self.folder / ".lock").unlink()
+            for place in made:
+                place.rmdir()
 
     @property
     def plan(self) -> dict[str, Any] | None:
