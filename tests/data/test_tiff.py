@@ -193,6 +193,33 @@ def test_tags_survive(tmp_path: Path) -> None:
             assert after.pages.first.tags[tag].value == before.pages.first.tags[tag].value, tag
 
 
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_exif_and_gps_survive(bigtiff: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    exif, loaded = Image.Exif(), Image.Exif()
+    exif[0x010F] = "a maker"
+    exif[0x8769] = {0x9003: "2026:11:23 09:00:00", 0x829A: 0.01, 0x9286: b"UNICODE\0H\0u\1\xbf"}
+    exif[0x8825] = {1: "N", 2: (16.0, 28.0, 7.5)}
+    loaded.load(exif.tobytes())
+    Image.fromarray(RANDOM.integers(0, 256, (9, 13, 3), dtype=np.uint8)).save(path, exif=loaded, big_tiff=bigtiff)
+    array, written = _changed(path, tmp_path)
+    with Image.open(path) as before, Image.open(written) as after:
+        for pointer in (0x8769, 0x8825):
+            assert before.getexif().get_ifd(pointer)
+            assert after.getexif().get_ifd(pointer) == before.getexif().get_ifd(pointer)
+        assert after.getexif()[0x010F] == "a maker"
+    np.testing.assert_array_equal(open_photo(written).array, array)
+    again = _changed(written, tmp_path / "again")[1]
+    with Image.open(again) as image:
+        assert image.getexif().get_ifd(0x8825)[1] == "N"
+
+
+def test_a_damaged_exif_directory_costs_no_picture(tmp_path: Path) -> None:
+    path = _written(tmp_path / "a.tif", _numbers("uint8", 9, 13), extratags=[(34665, "I", 1, 10**9, True)])
+    array, written = _changed(path, tmp_path)
+    np.testing.assert_array_equal(open_photo(written).array, array)
+
+
 # Measured values
 
 

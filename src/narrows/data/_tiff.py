@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from narrows._errors import BadPicture, CannotWrite
+from narrows.data import _exif
 from narrows.data._look import Look, check_size, disorient, orient
 
 _MOST_CHANNELS = 64
@@ -99,6 +100,7 @@ def _look(page: Any, file: Any, array: np.ndarray) -> Look:
             "description": page.description or None,
             "unit": int(unit.value) if unit else None,
             "tiled": (page.tilelength, page.tilewidth) if page.is_tiled else None,
+            "directories": _exif.read_directories(file, page),
             "tags": [(code, kind, tags[code].value) for code, kind in _KEPT.items() if code in tags],
         },
     )
@@ -144,6 +146,8 @@ def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look) -> bytes:
             cast(Any, writer).write(np.ascontiguousarray(stored), **options)
     except (ValueError, TypeError, struct.error) as error:  # over 4 GiB, tags that contradict each other
         raise CannotWrite(f"a TIFF like the original cannot hold this picture ({error}); write .png") from error
+    if more.get("directories"):
+        return _exif.with_directories(out.getvalue(), more["directories"], **layout)
     return out.getvalue()
 
 
@@ -167,6 +171,7 @@ def _options(look: Look, more: dict[str, Any], stored: np.ndarray, has_alpha: bo
     if look.resolution:
         options |= {"resolution": look.resolution, "resolutionunit": (more.get("unit") or 1) if more else 2}
     tags = [(code, *_typed(kind, value), True) for code, kind, value in more.get("tags", ())]
+    tags += [(pointer, "I", 1, 0, True) for pointer in more.get("directories", ())]
     if look.orientation != 1:
         tags.append((_ORIENTATION, "H", 1, look.orientation, True))
     if tags:
