@@ -54,12 +54,19 @@ class FitSettings:
     """What is fitted, beside how it is trained: options of `narrows fit`, stored with the run."""
 
     task: str = "reconstruct"
+    """What is learned: `narrows tasks` lists them."""
     kind: str | None = None
+    """What the code is and what the loss adds: `narrows kinds` lists them; None takes what suits the task."""
     architecture: str | None = None
+    """The family of nets: `narrows kinds` lists them; None takes what suits the size of the examples."""
     code_size: int | None = None
+    """Values in the code: too few lose what matters, too many learn by heart. None: a 25th of the input's."""
     n_layers: int | None = None
+    """Layers with weights on the way to the code, the last giving it; the decoder mirrors them."""
     n_nodes: int | tuple[int, ...] | None = None
+    """Nodes (channels, for convolutions) of the first layer, or of each, as in 512,256,128."""
     loss: str = "auto"
+    """Reconstruction loss: mse, l1, bce, charbonnier, or auto: bce where the data are (near) binary, else mse."""
     held_out: float = 0.1
     """Share of the examples that is never learned from and only judges."""
     validation: float = 0.05
