@@ -20,6 +20,7 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
      r"\1 giá trị là nhiều: tích chập cần ít trọng số hơn"),
     (r"half of (\d+) columns", r"một nửa của \1 cột"),
     (r"a 25th of (\d+) values, and 8 to 128", r"một phần 25 của \1 giá trị, trong khoảng 8 đến 128"),
+    (r"what (\S+) takes at every place of its grid", r"số giá trị mà \1 nhận ở mỗi vị trí của lưới"),
     (r"(\d+) values are many", r"\1 giá trị là nhiều"),
     (r"(\d+) values are few", r"\1 giá trị là ít"),
     (r"the next power of two to (\d+) values, between (\d+) and (\d+)",

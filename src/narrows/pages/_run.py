@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -158,9 +159,9 @@ def _skipped(skipped: tuple[tuple[str, str], ...], say: Say) -> Markup:
 
 
 def _without_path(path: str, reason: str) -> str:
-    """Errors begin with the file's whole path: it stands beside the reason, and its folders are nobody's business."""
-    before, found, rest = reason.partition(f"{path} ")
-    return rest if found and (not before or before.endswith(("/", "\\"))) else reason
+    """Errors name the file's whole path: it stands beside the reason, and whose folders those are is private."""
+    folders = r"(?:/|[A-Za-z]:\\)[^'\"]*?"
+    return re.sub(folders + re.escape(path), lambda _: path, reason).removeprefix(f"{path} ")
 
 
 def settings_section(card: Mapping[str, Any], command: str, say: Say) -> Markup:

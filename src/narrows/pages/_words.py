@@ -179,7 +179,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "value": ("value", "giá trị"),
     "why": ("why", "vì sao"),
     "asked": ("you asked for it", "theo yêu cầu của bạn"),
-    "usual": ("the usual value", "giá trị mặc định"),
     "no code": ("none", "không có"),
     "no code why": ("this kind of net has no code", "loại mạng này không có mã"),
     # Data
@@ -208,7 +207,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "and more": ("and {n} more", "và {n} tệp nữa"),
     # Run
     "remarks": ("Remarks of the run", "Diễn biến đáng chú ý"),
-    "settings": ("Settings", "Thiết lập"),
     "training settings": ("All training settings", "Mọi thiết lập huấn luyện"),
     "machine": ("Machine", "Máy tính"),
     "repeat": ("To do it again", "Để làm lại"),
@@ -267,7 +265,6 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "noisy": ("noisy", "ảnh nhiễu"),
     "restored": ("restored", "đã khử nhiễu"),
-    "filtered": ("classical filter", "bộ lọc cổ điển"),
     "look": (
         "Choose what to see, in the same place:",
         "Chọn ảnh muốn xem, tại cùng một vị trí:",
