@@ -168,17 +168,18 @@ def _table_sections(
     model: Model, dataset: Dataset, names: list[str], judgement: Judgement, say: Say, seed: int
 ) -> list[Markup]:
     assert model.standardise is not None  # every table's model has one
-    columns = column_errors(judgement, model.standardise.spread, seed)
-    titles = dataset.columns or tuple(f"{say('column')} {i}" for i in range(1, len(columns) + 1))
+    columns = column_errors(judgement, model.standardise.spread, seed, _MOST_COLUMNS)
+    total = len(model.standardise.spread)
+    titles = dataset.columns or tuple(f"{say('column')} {i}" for i in range(1, total + 1))
     methods = list(columns[0].errors)
     rows: list[list[Child]] = []
-    for column in columns[:_MOST_COLUMNS]:
+    for column in columns:
         cells = [
             [number(found.value), h("span", spread(found) or "", class_="range")] for found in column.errors.values()
         ]
         rows.append([user_text(titles[column.at]), *cells, number(column.own)])
     head = [say("column"), *(say(method) for method in methods), say("own unit")]
-    cut = say("columns cut", n=count(_MOST_COLUMNS), all=count(len(columns))) if len(columns) > _MOST_COLUMNS else None
+    cut = say("columns cut", n=count(_MOST_COLUMNS), all=count(total)) if total > _MOST_COLUMNS else None
     return [
         section(
             say("columns"),
