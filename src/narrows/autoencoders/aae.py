@@ -17,7 +17,7 @@ from narrows._errors import BadOption
 from narrows.nn.losses import AbstractLoss
 
 _CRITIC_NODES = 256
-_SLOPE_WEIGHT = 1.0
+_SLOPE_WEIGHT = 0.1
 
 
 class AAE(AbstractAutoencoder):
@@ -28,10 +28,10 @@ class AAE(AbstractAutoencoder):
     critics = ("critic",)
     training_only = ("critic",)
 
-    def __init__(self, *, net: AbstractArchitecture, loss: AbstractLoss, code_size: int, weight: float = 0.01) -> None:
+    def __init__(self, *, net: AbstractArchitecture, loss: AbstractLoss, code_size: int, weight: float = 0.05) -> None:
         super().__init__(net=net, loss=loss)
         if not 0 <= weight < math.inf:
-            raise BadOption(f"weight={weight}; it takes 0 or more: --set weight=0.01")
+            raise BadOption(f"weight={weight}; it takes 0 or more: --set weight=0.05")
         self.encoder = net.encoder(code_size)
         self.decoder = net.decoder(code_size)
         self.critic = nn.Sequential(

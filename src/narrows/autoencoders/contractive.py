@@ -36,12 +36,12 @@ class Contractive(AbstractAutoencoder):
         net: AbstractArchitecture,
         loss: AbstractLoss,
         code_size: int,
-        weight: float = 3e-3,
+        weight: float = 1e-3,
         probes: int = 1,
     ) -> None:
         super().__init__(net=net, loss=loss)
         if not 0 <= weight < math.inf:
-            raise BadOption(f"weight={weight}; it takes 0 or more: --set weight=0.003")
+            raise BadOption(f"weight={weight}; it takes 0 or more: --set weight=0.001")
         if not 0 <= probes <= 10_000:
             raise BadOption(f"probes={probes}; it takes 1 or more, or 0 for the exact Jacobian: --set probes=1")
         self.encoder = net.encoder(code_size)

@@ -112,8 +112,8 @@ class Sparse(AbstractAutoencoder):
         count = int(dead.sum())
         if not self.training or count == 0:
             return units.new_zeros(())
-        # Half of the input's variety is what Gao et al. give the dead; here as many as are active, or all of them.
-        revived = _largest(units.masked_fill(~dead, -math.inf), min(self.k, count))
+        # Up to half of the code, as Gao et al.: with only k at a time fewer came back (docs/log.md, 2026-11-24).
+        revived = _largest(units.masked_fill(~dead, -math.inf), min(max(self.k, len(dead) // 2), count))
         raw = self.decode_raw(code.detach() + revived)
         return self.loss(raw, batch.target, batch.weight).mean()
 
