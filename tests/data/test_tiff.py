@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from narrows import BadPicture
+from narrows.data._exif import with_directories
 from narrows.data.images import open_photo, save_photo
 
 RANDOM = np.random.default_rng(1)
@@ -212,6 +213,18 @@ def test_exif_and_gps_survive(bigtiff: bool, tmp_path: Path) -> None:
     again = _changed(written, tmp_path / "again")[1]
     with Image.open(again) as image:
         assert image.getexif().get_ifd(0x8825)[1] == "N"
+
+
+def test_exif_survives_in_a_big_endian_file(tmp_path: Path) -> None:
+    path = _written(tmp_path / "a.tif", _numbers("uint16", 9, 13), byteorder=">")
+    directory = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"MM")
+    directory[0x9003] = "2026:11:23 09:00:00"
+    data = with_directories(path.read_bytes(), {34665: directory}, bigtiff=False, byteorder=">")
+    path.write_bytes(data)
+    _, written = _changed(path, tmp_path)
+    with Image.open(written) as image:
+        assert image.getexif().get_ifd(0x8769) == {0x9003: "2026:11:23 09:00:00"}
+    assert written.read_bytes()[:2] == b"MM"
 
 
 def test_a_damaged_exif_directory_costs_no_picture(tmp_path: Path) -> None:

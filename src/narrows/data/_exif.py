@@ -8,6 +8,10 @@ from typing import Any
 
 POINTERS = (34665, 34853)
 """Tags that hold where the EXIF and GPS directories begin."""
+_LONG = 4
+"""TIFF's number for unsigned 32 bits."""
+_DAMAGED = (struct.error, ValueError, TypeError, KeyError, OSError, SyntaxError, OverflowError)
+"""What Pillow raises while it reads one (SyntaxError is its word for a broken file)."""
 
 
 def read_directories(file: Any, page: Any) -> dict[int, Any]:
@@ -20,29 +24,35 @@ def read_directories(file: Any, page: Any) -> dict[int, Any]:
     file.filehandle.seek(0)
     data, found = file.filehandle.read(), {}
     for pointer, place in wanted.items():
+        directory = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if file.is_bigtiff else 8])
+        stream = io.BytesIO(data)
+        stream.seek(place)
         try:
-            directory = TiffImagePlugin.ImageFileDirectory_v2(data[:16])
-            stream = io.BytesIO(data)
-            stream.seek(place)
             directory.load(stream)
             _ = [directory[number] for number in list(directory)]  # decoded, so that it can be written elsewhere
-        except Exception:  # a damaged directory costs its own content, never the picture
+        except _DAMAGED:  # costs its own content, never the picture
             continue
         found[pointer] = directory
     return found
 
 
 def with_directories(data: bytes, directories: dict[int, Any], *, bigtiff: bool, byteorder: str) -> bytes:
-    """A TIFF whose pointer tags (4 bytes, written as 0) lead to these directories, behind everything else."""
-    out = bytearray(data)
-    start = struct.unpack_from(byteorder + ("Q" if bigtiff else "I"), out, 8 if bigtiff else 4)[0]
-    count = struct.unpack_from(byteorder + ("Q" if bigtiff else "H"), out, start)[0]
-    head, entry, value = (8, 20, 12) if bigtiff else (2, 12, 8)
-    for number in range(count):
-        place = start + head + entry * number
-        directory = directories.get(struct.unpack_from(byteorder + "H", out, place)[0])
-        if directory is not None:
-            out += bytes(len(out) % 2)  # directories begin at even places
-            struct.pack_into(byteorder + "I", out, place + value, len(out))
-            out += directory.tobytes(len(out))
-    return bytes(out)
+    """A TIFF of one page with these directories behind it, and a first directory that points at them.
+
+    The first directory is written anew, because tifffile writes no pointer tags; everything it refers to stays.
+    """
+    count_type, offset_type, size = ("Q", "Q", 20) if bigtiff else ("H", "I", 12)
+    out, header = bytearray(data), 8 if bigtiff else 4
+    (start,) = struct.unpack_from(byteorder + offset_type, out, header)
+    (count,) = struct.unpack_from(byteorder + count_type, out, start)
+    first = start + struct.calcsize(count_type)
+    entries = [data[first + size * n : first + size * (n + 1)] for n in range(count)]
+    for pointer, directory in directories.items():
+        out += bytes(-len(out) % 8)  # directories begin at even places, in BigTIFF at multiples of 8
+        entries.append(struct.pack(f"{byteorder}HH{offset_type}I", pointer, _LONG, 1, len(out)).ljust(size, b"\0"))
+        out += directory.tobytes(len(out))
+    out += bytes(-len(out) % 8)
+    struct.pack_into(byteorder + offset_type, out, header, len(out))
+    out += struct.pack(byteorder + count_type, len(entries))
+    out += b"".join(sorted(entries, key=lambda entry: struct.unpack_from(byteorder + "H", entry)))
+    return bytes(out + bytes(struct.calcsize(offset_type)))  # no directory after this one

@@ -171,7 +171,6 @@ def _options(look: Look, more: dict[str, Any], stored: np.ndarray, has_alpha: bo
     if look.resolution:
         options |= {"resolution": look.resolution, "resolutionunit": (more.get("unit") or 1) if more else 2}
     tags = [(code, *_typed(kind, value), True) for code, kind, value in more.get("tags", ())]
-    tags += [(pointer, "I", 1, 0, True) for pointer in more.get("directories", ())]
     if look.orientation != 1:
         tags.append((_ORIENTATION, "H", 1, look.orientation, True))
     if tags:
