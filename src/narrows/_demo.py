@@ -82,7 +82,8 @@ def _digits() -> np.ndarray:
     """1797 8 8, float32 in [0, 1]."""
     from sklearn.datasets import load_digits
 
-    return (load_digits()["images"] / 16).astype(np.float32)
+    digits: Any = load_digits()
+    return (digits.images / 16).astype(np.float32)
 
 
 def _shown(fitted: Fitted) -> DemoDigits:

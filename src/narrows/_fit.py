@@ -45,6 +45,8 @@ _JUDGED_SIDE = 320
 """Nets of any size are judged on the middle of held-out photographs, up to so many pixels a side."""
 _MOST_JUDGED, _MOST_PHOTOS_JUDGED, _MOST_VALIDATED = 10_000, 100, 1_000
 _MOST_FOR_BASELINES = 60_000
+_TWIN = "direct"
+"""Folder, in the run's, of the twin's run."""
 _VALIDATED_PATCHES = 8
 """Patches of each validation photograph."""
 
@@ -98,7 +100,7 @@ class FitSettings:
         if not 0 <= self.shift <= 64:
             raise BadOption(f"shift={self.shift}; pictures are moved by 0 to 64 pixels, such as --shift 1")
         if not 8 <= self.patch <= 1024:
-            raise BadOption(f"patch={self.patch}; sides are 8 to 1024 pixels, such as --set patch=64")
+            raise BadOption(f"patch={self.patch}; sides are 8 to 1024 pixels, such as --patch 64")
         if self.channels not in (None, *range(1, 65)):
             raise BadOption(f"channels={self.channels}; it takes 1 (grey), 3 (colour), or up to 64")
         sides = self.size if isinstance(self.size, (tuple, list)) else (0,)
@@ -204,9 +206,7 @@ def _fit(
     model = _make(dataset, chosen, config)
     parts = _parts(dataset, chosen, model, config.seed)
     if run is not None:  # only now that nothing can be refused any more: a refusal leaves the folder as it was
-        if force:
-            run.clear()
-        _hold_to_the_same_job(run, dataset, chosen, config)
+        _hold_to_the_same_job(run, dataset, chosen, config, force)
     history, plan = _train(model, parts, chosen, config, run, progress)
     twin = None
     if model.task.kind == "direct" and model.code_size is not None and chosen.twin and parts.judged:
@@ -222,19 +222,22 @@ def _fit(
         report = write_fit_report(
             folder / "report.html", model, dataset, parts, history, judgement, lang=lang, command=command
         )
+    if run is not None:
+        run.begin({**(run.plan or {}), "done": True})
     progress({"event": "done"})
     return Fitted(LoadedModel(model), judgement, history, folder, report)
 
 
-def _hold_to_the_same_job(run: Run, dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> None:
-    """A run goes on only with the data and settings that it began with."""
+def _hold_to_the_same_job(run: Run, dataset: Dataset, chosen: FitSettings, config: TrainingConfig, force: bool) -> None:
+    """A run goes on only with the data and settings that it began with. `force` begins anew where it cannot go on or
+    has ended; one that was stopped goes on, or the same command with --force would begin anew each time."""
     job = {
         "data": content_hash("".join(sorted(dataset.keys)).encode()),
         "fit": asdict(chosen),
         "training": config.as_dict(),
     }
     job = json.loads(json.dumps(job))
-    stored = run.plan
+    stored = _plan_unless_done(run, job) if force else run.plan
     if stored is None:
         run.begin({"job": job})
         return
@@ -251,6 +254,22 @@ def _hold_to_the_same_job(run: Run, dataset: Dataset, chosen: FitSettings, confi
                     f"{run.folder} began with {name}={before.get(part, {}).get(name)!r}; {value!r} came now: repeat "
                     f"the same command to go on, begin anew with --force, or take another --out"
                 )
+
+
+def _plan_unless_done(run: Run, job: dict[str, Any]) -> dict[str, Any] | None:
+    """The plan of the same job, stopped on its way; else None, and the run is forgotten."""
+    try:
+        stored = run.plan
+    except BadRun:  # damaged
+        stored = None
+    if stored is not None and stored.get("job") == job and not stored.get("done"):
+        return stored
+    run.clear()
+    twin = run.folder / _TWIN
+    if twin.is_dir():
+        with Run.open(twin) as beside:
+            beside.clear()
+    return None
 
 
 def _make(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> Model:
@@ -422,7 +441,7 @@ def _train_twin(
     if run is None:
         _train(twin, parts, plain, budget, None, progress)
         return twin
-    with Run.open(run.folder / "direct") as beside:
+    with Run.open(run.folder / _TWIN) as beside:
         _train(twin, parts, plain, budget, beside, progress)
     return twin
 

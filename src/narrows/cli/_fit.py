@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shlex
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -23,7 +24,7 @@ _NOT_OPTIONS = {"options"}
 _FIRST = (
     "kind", "architecture", "code_size", "n_layers", "n_nodes", "loss", "task", "minutes", "epochs", "steps", "seed",
 )  # fmt: skip
-_TYPES = {"int": int, "float": float, "bool": bool, "str": str}
+_TYPES = {"int": int, "float": float, "bool": bool, "str": str, "Path": Path}
 
 
 class Language(StrEnum):
@@ -75,7 +76,7 @@ def make_fit() -> Callable[..., dict[str, Any] | None]:
         out: Output,
         data: Annotated[
             list[str],
-            typer.Argument(metavar="DATA...", help="Folders, pictures, or one table (CSV, .npy, .npz, IDX)."),
+            typer.Argument(metavar="DATA", help="Folders, pictures, or one table (CSV, .npy, .npz, IDX)."),
         ],
         to: Annotated[
             Path | None, typer.Option("--out", help="Folder of the model. [default: DATA-model]", show_default=False)
@@ -143,10 +144,12 @@ def _told(out: Output, found: Any, folder: Path, lang: str) -> dict[str, Any]:
     judged = found.judgement
     verdict = judged.verdict.sentence(lang) if judged else "nothing was held out, so nothing can be judged"
     with_code = found.model.code_size is not None
+    new = "NEW-PICTURES" if found.model.card["form"] == "picture" else "NEW-ROWS.csv"
+    place = shlex.quote(str(folder))
     use = (
-        f"narrows encode {folder} NEW-PICTURES --out codes.csv"
+        f"narrows encode {place} {new} --out codes.csv"
         if with_code and found.model.card["task"]["name"] == "reconstruct"
-        else f"narrows restore NEW-PICTURES --model {folder} --out restored"
+        else f"narrows restore NEW-PICTURES --model {place} --out restored"
     )
     for remark in found.history.remarks:
         out.note(remark)

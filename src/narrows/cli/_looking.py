@@ -11,7 +11,7 @@ import typer
 from narrows.cli._fit import Language
 from narrows.cli._output import Output
 from narrows.cli._parts import UNKNOWN, Option, Part, parts_of
-from narrows.cli._restore import pairs
+from narrows.cli._restore import pairs, say_left_out
 from narrows.cli._using import Data, ModelPlace
 from narrows.cli._verb import command_line, warm_up
 
@@ -99,8 +99,7 @@ def evaluate(
     from narrows.model.folder import load
 
     found = score(load(zoo.place_of(model)), data if len(data) > 1 else data[0], seed=seed)
-    for name, why in found.skipped[:20]:
-        out.note(f"left out: {name}: {why}")
+    say_left_out(out, found.skipped)
     for note in found.notes:
         out.note(note)
     rows = []

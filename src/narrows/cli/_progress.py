@@ -67,7 +67,8 @@ class _Lines:
         elif name == "evaluated":
             score = event.get("held_out")
             held_out = "" if score is None else f", held-out loss {score:.5g}"
-            self._write(f"step {event['step']} of {event['total']}{held_out}, {time_left(event)}")
+            left = time_left(event)
+            self._write(f"step {event['step']} of {event['total']}{held_out}{', ' + left if left else ''}")
         elif event.get("remark"):
             self._write(event["remark"])
 

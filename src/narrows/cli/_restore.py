@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from narrows.cli._verb import warm_up
 _MOST_SHOWN = 20
 """Pictures that failed, of those that are told one by one; --json has all."""
 
-Pictures = Annotated[list[str], typer.Argument(metavar="PATH...", help="Pictures, or folders of them.")]
+Pictures = Annotated[list[str], typer.Argument(metavar="PATH", help="Pictures, or folders of them.")]
 Out = Annotated[
     Path | None,
     typer.Option("--out", help="Folder for the results, or one file for one picture.", show_default=False),
@@ -136,8 +136,7 @@ def _restored(
     from narrows.using.files import plan_files, restore_files
 
     plan = plan_files(paths, folder, force=force, recursive=recursive)
-    for name, why in plan.skipped:
-        out.note(f"left out: {name}: {why}")
+    say_left_out(out, plan.skipped)
     with counting(len(plan.jobs), verb) as tell:
         done = restore_files(
             plan, task=task or "reconstruct", model=zoo.place_of(model) if model else None, strength=strength,
@@ -161,6 +160,14 @@ def _say_what_failed(out: Output, failed: list[tuple[str, str]], count: int) -> 
         out.exit_code = 1
         if count > 1:
             out.note(f"narrows: {len(failed)} of {count} pictures failed")
+
+
+def say_left_out(out: Output, skipped: Sequence[tuple[str, str]]) -> None:
+    """What was not read, with its reason."""
+    for name, why in skipped[:_MOST_SHOWN]:
+        out.note(f"left out: {why}" if name in why else f"left out: {name}: {why}")
+    if len(skipped) > _MOST_SHOWN:
+        out.note(f"left out: {len(skipped) - _MOST_SHOWN} more, which --json lists")
 
 
 def pairs(found: Any) -> list[dict[str, str]]:

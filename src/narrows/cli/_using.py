@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from narrows.cli._output import Output
-from narrows.cli._restore import pairs
+from narrows.cli._restore import pairs, say_left_out
 from narrows.cli._verb import warm_up
 
 ModelPlace = Annotated[str, typer.Argument(metavar="MODEL", help="The model's folder.")]
-Data = Annotated[list[str], typer.Argument(metavar="DATA...", help="Pictures, folders of them, or one table.")]
+Data = Annotated[list[str], typer.Argument(metavar="DATA", help="Pictures, folders of them, or one table.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace results that exist.")]
 
 
@@ -32,7 +32,7 @@ def encode(
 
     found = codes.encode_to_file(_place(model), data, to, force=force)
     _notes(out, found.skipped, found.notes)
-    out.say(f"{len(found.names)} codes of {found.code_size} values: {to}")
+    out.say(f"{len(found.names)} code{'s' if len(found.names) != 1 else ''} of {found.code_size} values: {to}")
     return {
         "codes": to, "count": len(found.names), "code_size": found.code_size, "names": found.names,
         "skipped": pairs(found.skipped), "notes": found.notes,
@@ -122,17 +122,15 @@ def _place(model: str) -> Path:
 
 
 def _notes(out: Output, skipped: list[tuple[str, str]], notes: list[str]) -> None:
-    for name, why in skipped[:20]:
-        out.note(f"left out: {name}: {why}")
-    if len(skipped) > 20:
-        out.note(f"left out: {len(skipped) - 20} more, which --json lists")
+    say_left_out(out, skipped)
     for note in notes:
         out.note(note)
 
 
 def _told(out: Output, found: Any) -> dict[str, Any]:
     """Where the results are."""
-    out.say(f"{found.count} {found.what} written: {found.place}")
+    what = found.what.removesuffix("s") if found.count == 1 else found.what
+    out.say(f"{found.count} {what} written: {found.place}")
     if found.sheet:
         out.say(f"contact sheet: {found.sheet}")
     return {
