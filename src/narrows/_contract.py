@@ -208,6 +208,19 @@ class AbstractAutoencoder(Trainable):
         return self.decode(self.encode(x))
 
 
+class Formula(NamedTuple):
+    """What a task does without a net, where mathematics says what comes out."""
+
+    apply: Callable[[Tensor], Tensor]
+    """B C H W -> B C H W"""
+    reach: int
+    """Pixels, each way, that an output pixel depends on."""
+
+
+Window = Callable[[slice, slice], Tensor]
+"""(rows, columns) of a picture, steps allowed -> B C h w in [0, 1]: only so much of it is in memory."""
+
+
 class AbstractTask(nn.Module, ABC):
     """What a clean picture is turned into for training, and what is done with a user's picture.
 
@@ -226,6 +239,12 @@ class AbstractTask(nn.Module, ABC):
     """Of "picture", "table"."""
     learns_from: ClassVar[str] = "clean"
     """Of "clean", "pairs", "raw", "unpaired"."""
+    classical: ClassVar[tuple[str, ...]] = ("gaussian", "median", "non_local_means")
+    """Names in `measuring.classical`: the filters that a net of this task is set beside."""
+    scale: ClassVar[int] = 1
+    """How many times as many pixels a side the result has as the user's picture. See `enlarge`."""
+    margin: ClassVar[int] = 0
+    """Pixels of the user's picture, each way, that `enlarge` looks at."""
 
     def learn(self, damaged: Tensor, generator: torch.Generator) -> None:
         """Look at damaged pictures before training; only tasks that learn from "unpaired" do."""
@@ -237,3 +256,24 @@ class AbstractTask(nn.Module, ABC):
     def prepare(self, photo: Tensor) -> Tensor:
         """B C H W as the user has it -> B C+extra H W for the net. Keyword arguments are the verb's options."""
         return photo
+
+    def enlarge(self, photo: Tensor) -> Tensor:
+        """B C h w -> B C h*scale w*scale, before `prepare`: so no net changes the size. Training pictures have it."""
+        return photo
+
+    def look(self, window: Window, size: tuple[int, int], **options: Any) -> dict[str, Any]:
+        """What `prepare` must be told of the whole picture, (H, W) pixels of it, since it sees only a tile at a time.
+
+        `options` are what the user gave. What this returns is handed to `prepare` beside them, under names of its
+        options: a number, a tensor B (one value a picture), or a tensor B 1 H W or 1 1 H W (of which each tile gets
+        its own part).
+        """
+        return {}
+
+    def finish(self, ready: Tensor, result: Tensor) -> Tensor:
+        """B C+extra H W as `prepare` made it, and B C H W that the net made of it -> B C H W for the user."""
+        return result
+
+    def exact(self, **options: Any) -> Formula | None:
+        """How to do without a net, where a formula gives the result: used for a verb that is given no model."""
+        return None

@@ -79,7 +79,7 @@ def _pillow_batch(image: Image.Image) -> tuple[Tensor, Callable[[Tensor], Any]]:
     def give(result: Tensor) -> Image.Image:
         found = Image.fromarray(back(result))
         if alpha is not None:
-            found.putalpha(alpha)
+            found.putalpha(alpha.resize(found.size))
         return found
 
     return batch, give
@@ -133,6 +133,7 @@ def _check_range(values: np.ndarray) -> None:
 
 
 def _photo_back(photo: Photo, result: Tensor) -> Photo:
+    photo = photo.enlarged(result.shape[2] // photo.shape[1])
     out = photo.blank()
     photo.put(out, result[0])
     return photo.with_array(out)

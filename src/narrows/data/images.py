@@ -85,6 +85,11 @@ class Photo:
             values = np.where(np.isfinite(before), values, before)
         out[rows, cols] = values.astype(out.dtype)
 
+    def enlarged(self, scale: int) -> Photo:
+        """The same photo with every pixel, and its transparency, repeated `scale` times each way."""
+        alpha = None if self.alpha is None else self.alpha.repeat(scale, 0).repeat(scale, 1)
+        return dataclasses.replace(self, array=self.array.repeat(scale, 0).repeat(scale, 1), alpha=alpha)
+
     def with_array(self, array: np.ndarray) -> Photo:
         """The same photo with other pixels."""
         return dataclasses.replace(self, array=array)

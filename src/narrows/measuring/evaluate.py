@@ -29,6 +29,8 @@ class Scored(NamedTuple):
     """N: the task's own metric; higher or lower is better as the metric says."""
     known: list[Tensor] | None = None
     """Tables: 1 where a cell was there, 0 where it was missing."""
+    extras: list[Tensor] | None = None
+    """Pictures: extra H W, the channels beside them (a noise level, a mask) that the net was shown."""
 
 
 def evaluate(model: Model, examples: list[Tensor], *, seed: int = 0) -> Scored:
@@ -42,6 +44,7 @@ def evaluate(model: Model, examples: list[Tensor], *, seed: int = 0) -> Scored:
         torch.cat([part.errors for part in parts]),
         torch.cat([part.scores for part in parts]),
         [known for part in parts for known in part.known or []] if parts[0].known is not None else None,
+        [extra for part in parts for extra in part.extras or []] if parts[0].extras is not None else None,
     )
 
 
@@ -63,11 +66,14 @@ def _score(model: Model, part: list[Tensor], seed: int, at: int) -> Scored:
     batch = model.batch(torch.stack(part), step)
     results = _through(model, batch)
     target, weight = batch.target, batch.weight
-    errors = mean_square(results, target, weight)
+    # A weight says which cells of a table there are; of pictures, only where the loss of training counts.
+    errors = mean_square(results, target, weight if model.form == "table" else None)
     # A task's own metric (psnr) is one of pictures; tables have squared errors alone.
     scores = METRICS[model.task.metric].of(results, target) if model.form == "picture" else errors
-    shown = batch.x[:, : model.shape[0]]
-    return Scored(list(shown), list(target), list(results), errors, scores, None if weight is None else list(weight))
+    shown, beside = batch.x[:, : model.shape[0]], batch.x[:, model.shape[0] :]
+    known = list(weight) if weight is not None and model.form == "table" else None
+    extras = list(beside) if model.form == "picture" else None
+    return Scored(list(shown), list(target), list(results), errors, scores, known, extras)
 
 
 def mean_square(results: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -83,6 +89,8 @@ def _through(model: Model, batch: Batch) -> Tensor:
     if model.form == "table":
         return model.autoencoder.restore(batch.x)
     if "vector" in model.autoencoder.needs:
-        return model.autoencoder.restore(batch.x).clamp(0, 1)
-    facts = model.net_facts
-    return through(model.autoencoder.restore, batch.x, stride=facts.stride, reach=facts.reach).clamp(0, 1)
+        result = model.autoencoder.restore(batch.x)
+    else:
+        facts = model.net_facts
+        result = through(model.autoencoder.restore, batch.x, stride=facts.stride, reach=facts.reach)
+    return model.task.finish(batch.x, result).clamp(0, 1)

@@ -1,64 +1,23 @@
-"""Classical filters: the simple alternative to a restoring network. Their settings are chosen on training pictures."""
+"""The best classical filter for a task: the simple alternative to a restoring network, its setting chosen on training
+pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from narrows.measuring.classical import ClassicalFilter, filters_for
+from narrows.measuring.classical._filter import label
 from narrows.measuring.metrics import psnr
 
 _CHOSEN_BY_SIDE = 192
 """Pixels: settings are chosen on the middles of pictures, which is quick and says the same."""
-
-
-def _gaussian(picture: Tensor, sigma: float) -> Tensor:
-    from scipy.ndimage import gaussian_filter
-
-    return torch.from_numpy(gaussian_filter(picture.numpy(), (0, sigma, sigma), mode="reflect"))
-
-
-def _median(picture: Tensor, side: int) -> Tensor:
-    from scipy.ndimage import median_filter
-
-    return torch.from_numpy(median_filter(picture.numpy(), (1, side, side), mode="reflect"))
-
-
-def _non_local_means(picture: Tensor, share: float) -> Tensor:
-    """Buades et al. 2005; `share` times the estimated noise level is the filter's strength."""
-    from skimage.restoration import denoise_nl_means, estimate_sigma
-
-    grey = len(picture) == 1
-    array = np.ascontiguousarray(picture[0].numpy() if grey else picture.numpy().transpose(1, 2, 0), dtype=np.float32)
-    axis = None if grey else -1
-    sigma = float(np.mean(estimate_sigma(array, channel_axis=axis)))
-    if not np.isfinite(sigma) or sigma <= 0:
-        return picture
-    side = max(1, min(5, *(length // 2 * 2 - 1 for length in array.shape[:2])))
-    found = denoise_nl_means(
-        array, patch_size=side, patch_distance=6, h=share * sigma, sigma=sigma, fast_mode=True, channel_axis=axis
-    )
-    found = found[None] if grey else found.transpose(2, 0, 1)
-    return torch.from_numpy(np.ascontiguousarray(found, dtype=np.float32))
-
-
-class ClassicalFilter(NamedTuple):
-    """A filter and the settings that are tried."""
-
-    name: str
-    settings: tuple[Any, ...]
-    apply: Callable[[Tensor, Any], Tensor]
-    """(C H W, setting) -> C H W"""
-
-
-FILTERS = (
-    ClassicalFilter("Gaussian", (0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0), _gaussian),
-    ClassicalFilter("median", (3, 5, 7), _median),
-    ClassicalFilter("non-local means", (0.4, 0.6, 0.8, 1.0, 1.3), _non_local_means),
-)
+_FIRST = 6
+"""Pictures that all settings of a filter are tried on; the best of each filter is then tried on all."""
+DEFAULT = ("gaussian", "median", "non_local_means")
 
 
 class ChosenFilter(NamedTuple):
@@ -67,26 +26,62 @@ class ChosenFilter(NamedTuple):
     name: str
     setting: Any
     apply: Callable[[Tensor], Tensor]
-    """C H W -> C H W"""
+    """C H W -> C H W; with `sees_extra`, C+extra H W -> C H W."""
     psnr: float
+    sees_extra: bool = False
+
+    @property
+    def label(self) -> str:
+        """ "Gaussian 1.3": as people are told it."""
+        return label(self.name, self.setting)
 
 
-def best_filter(damaged: list[Tensor], clean: list[Tensor]) -> ChosenFilter:
-    """Choose by mean PSNR on (training) pictures, C H W in [0, 1]."""
-    pairs = [(_middle(d), _middle(c)) for d, c in zip(damaged, clean, strict=True)]
+def best_filter(
+    damaged: list[Tensor],
+    clean: list[Tensor],
+    names: Sequence[str] = DEFAULT,
+    extras: list[Tensor] | None = None,
+    *,
+    slow: bool = False,
+) -> ChosenFilter:
+    """Choose among `names` (a task's `classical`) by mean PSNR on (training) pictures, C H W in [0, 1].
+
+    `extras` are the channels beside each picture, extra H W, for filters that need them. `slow` lets those that take
+    many seconds a picture take part. Raises UnknownName.
+    """
+    extras = extras or [d[:0] for d in damaged]
+    seen = [(_middle(d), _middle(e), _middle(c)) for d, e, c in zip(damaged, extras, clean, strict=True)]
     best: ChosenFilter | None = None
-    for candidate in FILTERS:
-        for setting in candidate.settings:
-            found = [float(psnr(candidate.apply(d, setting).clamp(0, 1)[None], c[None])) for d, c in pairs]
-            score = sum(found) / len(found)
-            if best is None or score > best.psnr:
-
-                def apply(picture: Tensor, candidate: ClassicalFilter = candidate, setting: Any = setting) -> Tensor:
-                    return candidate.apply(picture, setting)
-
-                best = ChosenFilter(candidate.name, setting, apply, score)
-    assert best is not None  # FILTERS is not empty
+    for candidate in filters_for(names, slow=slow) or filters_for(DEFAULT):
+        setting = max(candidate.settings, key=lambda setting: _score(candidate, setting, seen[:_FIRST]))
+        score = _score(candidate, setting, seen)
+        if best is None or score > best.psnr:
+            best = ChosenFilter(
+                candidate.title, setting, _with_setting(candidate, setting), score, candidate.sees_extra
+            )  # fmt: skip
+    assert best is not None  # the default filters are always there
     return best
+
+
+def _with_setting(candidate: ClassicalFilter, setting: Any) -> Callable[[Tensor], Tensor]:
+    return lambda picture: candidate.apply(picture, setting)
+
+
+def apply_filter(chosen: ChosenFilter, picture: Tensor, extra: Tensor) -> Tensor:
+    """C H W and the channels beside it, extra H W -> C H W in [0, 1]."""
+    return chosen.apply(_input(chosen.sees_extra, picture, extra)).clamp(0, 1)
+
+
+def _input(sees_extra: bool, picture: Tensor, extra: Tensor) -> Tensor:
+    return torch.cat([picture, extra]) if sees_extra else picture
+
+
+def _score(candidate: ClassicalFilter, setting: Any, seen: list[tuple[Tensor, Tensor, Tensor]]) -> float:
+    found = [
+        float(psnr(candidate.apply(_input(candidate.sees_extra, d, e), setting).clamp(0, 1)[None], c[None]))
+        for d, e, c in seen
+    ]
+    return sum(found) / len(found)
 
 
 def _middle(picture: Tensor) -> Tensor:

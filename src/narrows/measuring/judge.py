@@ -10,7 +10,7 @@ from torch import Tensor
 from narrows.measuring.baselines import MeanBaseline, PCABaseline
 from narrows.measuring.bottleneck import Verdict, judge_codes, judge_restoration
 from narrows.measuring.evaluate import Scored, evaluate, mean_square
-from narrows.measuring.filters import best_filter
+from narrows.measuring.filters import apply_filter, best_filter
 from narrows.measuring.intervals import bootstrap
 from narrows.measuring.metrics import METRICS
 from narrows.model.model import Model
@@ -48,9 +48,10 @@ def judge(
         verdict = judge_codes(network.errors, errors, model.code_values or 0, generator=random, form=model.form)
         return Judgement(model.task.metric, network, alternatives, seen, verdict)
     damaged = evaluate(model, learned[:_MOST_TO_CHOOSE_BY], seed=seed + 2)
-    chosen = best_filter(damaged.inputs, damaged.targets)
-    label = f"{chosen.name} {chosen.setting:g}" if isinstance(chosen.setting, (int, float)) else chosen.name
-    filtered = [chosen.apply(x).clamp(0, 1) for x in network.inputs]
+    chosen = best_filter(damaged.inputs, damaged.targets, model.task.classical, damaged.extras)
+    label = chosen.label
+    extras = network.extras or [x[:0] for x in network.inputs]
+    filtered = [apply_filter(chosen, x, extra) for x, extra in zip(network.inputs, extras, strict=True)]
     alternatives = {
         "untouched": _scored(model, network, [x.clamp(0, 1) for x in network.inputs]),
         label: _scored(model, network, filtered),

@@ -23,6 +23,7 @@ class Denoise(AbstractTask):
     metric = "psnr"
     model = "denoise"
     extra = 1
+    classical = ("gaussian", "median", "wiener", "total_variation", "bilateral", "non_local_means", "bm3d")
 
     def __init__(self, *, level: float | None = None) -> None:
         super().__init__()

@@ -10,7 +10,6 @@ from narrows._errors import BadData, BadOption, CannotWrite, NarrowsError, NotSu
 from narrows._files import make_folder, refuse_to_overwrite
 from narrows.data.images import READABLE, open_photo, save_photo
 from narrows.data.triage import look_through, printable
-from narrows.model.model import Model
 from narrows.using.restore import model_for, restore_photo
 
 
@@ -108,7 +107,7 @@ def restore_files(
     """
     if not 0 <= strength <= 1:
         raise BadOption(f"strength={strength}; it takes 0 (the original) to 1 (the whole correction): --strength 0.7")
-    chosen: Model | None = None if model is None else model_for(task, 3, model)
+    chosen = None if model is None else model_for(task, 3, model)
     done = Done([], [], [])
     for number, job in enumerate(plan.jobs):
         if tell:

@@ -53,8 +53,9 @@ def restore_tensor(
     def own(rows: slice, cols: slice) -> Tensor:
         return pixels[..., rows, cols]
 
-    options = _looked(task, own, tuple(pixels.shape[2:]), options)
-    window, size = _enlarged(task, own, tuple(pixels.shape[2:]))
+    height, width = pixels.shape[2:]
+    options = _looked(task, own, (height, width), options)
+    window, size = _enlarged(task, own, (height, width))
     out = pixels.new_empty((*pixels.shape[:2], *size))
 
     def put(part: Tensor, rows: slice, cols: slice) -> None:
@@ -120,10 +121,8 @@ def model_for(task: str, channels: int, model: Any = None) -> Model | AbstractTa
     inner = getattr(model, "model", None)
     if isinstance(inner, Model):
         return inner
-    if model is None and tasks[task].model is None:
-        alone = tasks[task]()
-        if alone.exact() is not None:
-            return alone
+    if model is None and tasks[task].exact is not AbstractTask.exact:
+        return tasks[task]()
     path = Path(model) if model is not None else zoo.for_task(tasks[task].model, task, channels)
     path = path.resolve()
     if path not in _loaded or model is not None:

@@ -1,0 +1,117 @@
+"""Fill parts of a picture that are missing or spoilt: scratches, dust, date stamps, dead pixels.
+
+What to fill is told by a mask: a picture file, white where to fill, or the pixels of one colour with which the spoilt
+parts were painted over. The net is shown grey there, and the mask as one more channel; nothing else is changed.
+Trained with strokes, boxes and single pixels drawn at random; the loss counts only where something is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from narrows._contract import AbstractTask, Batch, Step, Window
+from narrows._errors import BadData, BadOption
+from narrows.data.arrays import as_batch
+from narrows.data.images import open_photo
+from narrows.tasks._masks import random_masks
+
+_GREY = 0.5
+"""What stands where something is missing."""
+_AT_ONCE = 1024
+"""Rows of a picture that marked pixels are looked for in at a time."""
+
+
+class Inpaint(AbstractTask):
+    """`most`: of the picture, at most about so much is taken away in training."""
+
+    metric = "psnr"
+    model = "inpaint"
+    extra = 1
+    classical = ("nearest_known", "harmonic", "biharmonic")
+
+    def __init__(self, *, most: float = 0.4) -> None:
+        super().__init__()
+        if not 0 < most <= 0.95:
+            raise BadOption(f"most={most}; it takes a share above 0, up to 0.95: --set most=0.4")
+        self.most = most
+
+    def example(self, pictures: Tensor, step: Step) -> Batch:
+        mask = random_masks(pictures, self.most, step.generator)
+        return Batch(_with_mask(pictures, mask), pictures, mask)
+
+    def look(
+        self,
+        window: Window,
+        size: tuple[int, int],
+        *,
+        mask: Any = None,
+        marked: str | None = None,
+        tolerance: float = 16.0,
+        **options: Any,
+    ) -> dict[str, Any]:
+        if (mask is None) == (marked is None):
+            came = "both came" if mask is not None else "neither came"
+            raise BadOption(
+                f"what to fill is told by --mask FILE (white where to fill) or by --marked COLOUR (such as ff0000); "
+                f"{came}"
+            )
+        found = _of_file(mask, size) if mask is not None else _of_colour(window, size, str(marked), tolerance)
+        return {"mask": found}
+
+    def prepare(
+        self, photo: Tensor, *, mask: Path | None = None, marked: str | None = None, tolerance: float = 16.0
+    ) -> Tensor:
+        """mask: a picture of the same size, white where to fill.
+        marked: a colour such as ff0000, with which what is to be filled was painted over.
+        tolerance: how far a pixel may be from that colour, in units of 1/255; JPEG needs more than PNG.
+        """
+        found = mask if isinstance(mask, Tensor) else torch.zeros_like(photo[:, :1])
+        return _with_mask(photo, found.to(photo).expand(len(photo), 1, *photo.shape[2:]))
+
+    def finish(self, ready: Tensor, result: Tensor) -> Tensor:
+        return torch.where(ready[:, -1:] > 0, result, ready[:, :-1])
+
+
+def _with_mask(pictures: Tensor, mask: Tensor) -> Tensor:
+    return torch.cat([torch.where(mask > 0, _GREY, pictures), mask], 1)
+
+
+def _of_file(mask: Any, size: tuple[int, int]) -> Tensor:
+    """1 1 H W of 0 and 1, from a file, or from a picture in memory. Raises BadData."""
+    pixels = open_photo(mask).tensor()[None] if isinstance(mask, (str, Path)) else as_batch(mask)[0]
+    if tuple(pixels.shape[2:]) != size:
+        raise BadData(
+            f"a mask of {pixels.shape[2]}x{pixels.shape[3]} pixels came for a picture of {size[0]}x{size[1]}; it takes "
+            f"one of the same size, white where to fill"
+        )
+    found = (pixels.mean(1, keepdim=True) >= 0.5).any(0, keepdim=True)
+    if not bool(found.any()):
+        raise BadData("the mask is black everywhere, so there is nothing to fill; it is white where to fill")
+    return found
+
+
+def _of_colour(window: Window, size: tuple[int, int], marked: str, tolerance: float) -> Tensor:
+    """B 1 H W: True at the pixels of that colour. Raises BadOption, BadData."""
+    if not re.fullmatch(r"#?[0-9a-fA-F]{6}", marked):
+        raise BadOption(f"--marked {marked}: a colour is six hexadecimal digits, red, green, blue, such as ff0000")
+    if not 0 <= tolerance <= 255:
+        raise BadOption(f"--tolerance {tolerance}: it takes 0 to 255, such as 16")
+    colour = torch.tensor([int(marked[-6:][at : at + 2], 16) / 255 for at in (0, 2, 4)])
+    found = []
+    for top in range(0, size[0], _AT_ONCE):
+        part = window(slice(top, min(size[0], top + _AT_ONCE)), slice(0, size[1]))
+        if part.shape[1] not in (1, 3):
+            raise BadOption(f"--marked takes a grey or colour picture; this one has {part.shape[1]} channels: --mask")
+        wanted = colour if part.shape[1] == 3 else colour.mean(0, keepdim=True)
+        # A thousandth of a step: 16-bit pictures and floats are not exactly on it.
+        away = (part - wanted.to(part)[:, None, None]).abs().amax(1, keepdim=True)
+        found.append(away <= (tolerance + 1e-3) / 255)
+    mask = torch.cat(found, 2)
+    if not bool(mask.any()):
+        raise BadData(f"no pixel is within {tolerance:g} of the colour {marked}; look it up in the picture, or --mask")
+    return mask
