@@ -153,17 +153,18 @@ def results(model, rows):
 
 
 def first_of_each(found):
-    """Every kind in every form, every architecture and every task at least once."""
+    """Every kind in every form, every architecture, and every task with and without a code, at least once."""
     seen, chosen = set(), set()
     for pairing in found:
-        new = {(pairing.kind, pairing.form), pairing.architecture, pairing.task} - seen
+        coded = "code" in kinds[pairing.kind].gives
+        new = {(pairing.kind, pairing.form), pairing.architecture, (pairing.task, coded)} - seen
         if new:
             seen |= new
             chosen.add(pairing)
     return chosen
 
 
-FEW = first_of_each(ALL) | first_of_each(PLAIN)
+FEW = first_of_each(PLAIN + ALL)
 
 
 def every(found):
@@ -251,12 +252,13 @@ def test_what_only_training_needs_is_named_and_not_in_the_file(pairing):
 
 @every(ALL)
 def test_a_row_does_not_depend_on_its_batch(pairing):
-    model, rows = fitted(pairing), examples(fitted(pairing).shape, 7, seed=2)
+    # In double precision: in single, rounding alone can move a value to another entry of a codebook.
+    model, rows = fresh_copy(pairing).double(), examples(fitted(pairing).shape, 7, seed=2).double()
     together = results(model, rows)
     alone = [results(model, rows[number : number + 1]) for number in range(len(rows))]
     for name in together.keys() - {"draw"}:
         one_by_one = torch.cat([found[name] for found in alone])
-        torch.testing.assert_close(one_by_one, together[name], rtol=1e-4, atol=1e-5 * float(together[name].abs().max()))
+        torch.testing.assert_close(one_by_one, together[name], rtol=1e-9, atol=1e-9 * float(together[name].abs().max()))
 
 
 @every(ALL)
@@ -408,7 +410,9 @@ def test_double_precision_agrees_with_single(pairing):
     model, rows = fitted(pairing), examples(fitted(pairing).shape, 5)
     single, double = results(model, rows), results(copy.deepcopy(model).double(), rows.double())
     scale = float(single["reconstruct"].abs().max())
-    torch.testing.assert_close(single["reconstruct"].double(), double["reconstruct"], rtol=1e-3, atol=1e-4 * scale)
+    close = torch.isclose(single["reconstruct"].double(), double["reconstruct"], rtol=1e-3, atol=1e-4 * scale)
+    # Where codes are entries of a codebook, rounding may move one of them to its neighbour.
+    assert close.double().mean() >= (0.8 if "indices" in model.can else 1)
 
 
 # Tables
