@@ -35,6 +35,9 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
     (r"([\d.]+%) of the values are within ([\d.]+) of 0 or 1", r"\1 số giá trị cách 0 hoặc 1 không quá \2"),
     (r"only ([\d.]+%) of the values are near 0 or 1", r"chỉ \1 số giá trị gần 0 hoặc 1"),
     (r"the values are not confined to 0\.\.1", "các giá trị không nằm gọn trong khoảng 0 đến 1"),
+    # Names of examples that have none (data)
+    (r"row (\d+)", r"dòng \1"),
+    (r"picture (\d+)", r"ảnh \1"),
     # Notes (data)
     (r"(\d+) of (\d+) pictures are resized to (\d+x\d+) for codes \(--size HxW\)",
      r"\1 trên \2 ảnh được đổi kích thước thành \3 để mã hoá (--size HxW)"),

@@ -21,6 +21,7 @@ from narrows.model.model import Model
 from narrows.pages._html import Child, Markup, h, page, prose, section, table, unbroken, user_text, write_page
 from narrows.pages._net import net_section
 from narrows.pages._numbers import count, duration, number, spread
+from narrows.pages._phrases import translated
 from narrows.pages._pictures import SMALL, Shown, gallery
 from narrows.pages._readme import readme as readme
 from narrows.pages._run import choices_section, curves_section, data_section, settings_section
@@ -64,6 +65,7 @@ def write_fit_report(
     say, card, path = Say(lang), model.card, Path(path)
     seed = int(card["training"].get("seed", 0))
     patches = "vector" not in model.autoencoder.needs and bool(dataset.photos)
+    names = [translated(name, lang) or name for name in parts.names]
     body = [
         h("h1", say("report"), ": ", user_text(path.absolute().parent.name)),
         verdict_block(judgement, say),
@@ -72,9 +74,9 @@ def write_fit_report(
     if judgement is not None:
         body.append(section(say("scores"), score_table(judgement, model.form, say, seed), id_="scores"))
         if model.form == "table":
-            body += _table_sections(model, dataset, parts.names, judgement, say, seed)
+            body += _table_sections(model, dataset, names, judgement, say, seed)
         else:
-            body += _picture_sections(parts.names, judgement, say)
+            body += _picture_sections(names, judgement, say)
     body += [
         curves_section(history, card["training"], judgement, say),
         net_section(model, say),
