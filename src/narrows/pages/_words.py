@@ -121,10 +121,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Trên mẫu huấn luyện sai số bình phương là {seen}, trên mẫu để riêng là {unseen}: gấp {ratio} lần.",
     ),
     "gap none": (
-        "No difference could be shown: the network has not learned its examples by heart. If the error is still too "
-        "large, a larger code, a larger net or more time would help rather than more data.",
-        "Chưa thấy được sự khác biệt: mạng không học thuộc lòng các mẫu. Nếu sai số còn quá lớn thì mã lớn hơn, mạng "
-        "lớn hơn hoặc thêm thời gian sẽ có ích hơn là thêm dữ liệu.",
+        "No difference could be shown, so there is no sign that the network has learned its examples by heart. If the "
+        "error is still too large, a larger code, a larger net or more time would help rather than more data.",
+        "Chưa thấy được sự khác biệt, nên không có dấu hiệu mạng học thuộc lòng các mẫu. Nếu sai số còn quá lớn thì mã "
+        "lớn hơn, mạng lớn hơn hoặc thêm thời gian sẽ có ích hơn là thêm dữ liệu.",
     ),
     "gap some": (
         "The network does somewhat better on what it has seen. That is usual; more data would close the gap.",
