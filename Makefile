@@ -25,9 +25,10 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m slow -v --durations=0 --timeout=1800
 
-# docs/reference.md, from the docstrings.
+# docs/reference.md and docs/cli.md, from the docstrings.
 reference: $(INSTALLED)
 	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_cli.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from narrows.cli import _fit, _looking, _restore, _using
 from narrows.cli._verb import ARGV, INTERRUPTED, verb
 
-_NAMES = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+_NAMES = {"help_option_names": ["--help", "-h"], "max_content_width": 110}
 
 
 class _Verbs(TyperGroup):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -111,8 +112,9 @@ def parameter(option: Option) -> inspect.Parameter:
 
 
 def folder_of(verb: str) -> str:
-    """ "denoise" -> "denoised": where results go unless --out is given."""
-    return verb + ("d" if verb.endswith("e") else "ed")
+    """ "denoise" -> "denoised", "blur" -> "blurred": where results go unless --out is given."""
+    doubled = verb[-1] if re.fullmatch(r"[^aeiou]+[aeiou][^aeiouwxy]", verb) else ""
+    return verb + ("d" if verb.endswith("e") else doubled + "ed")
 
 
 def _restored(

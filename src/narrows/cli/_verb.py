@@ -7,6 +7,7 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -82,7 +83,8 @@ def _on_one_line(error: BaseException) -> str:
 
 def command_line(argv: tuple[str, ...]) -> str:
     """What to type to run the same again."""
-    program = ["python", "-m", "narrows"] if sys.argv and sys.argv[0].endswith("__main__.py") else ["narrows"]
+    as_module = bool(sys.argv) and Path(sys.argv[0]).parts[-2:] == ("narrows", "__main__.py")
+    program = ["python", "-m", "narrows"] if as_module else ["narrows"]
     return shlex.join([*program, *argv])
 
 

@@ -1,0 +1,217 @@
+"""`restore` and the verbs of tasks: the same files back, their tree kept, originals never touched."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from narrows._errors import CannotWrite
+from narrows.model import zoo
+from narrows.using import files
+
+
+@pytest.fixture
+def photos(tmp_path: Path, pictures) -> Path:
+    """Three grey pictures, two of them in a folder of the folder."""
+    folder = pictures(tmp_path / "photos", 1, side=20)
+    pictures(folder / "deep" / "er", 2, side=24, first=1, suffix=".jpg")
+    return folder
+
+
+def state(folder: Path) -> dict[str, str]:
+    """Every file below a folder with what is in it."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*")) if path.is_file()
+    }  # fmt: skip
+
+
+def test_a_folder_gives_a_folder_with_the_same_tree(run, photos, denoiser):
+    before = state(photos)
+    ran = run("denoise", "photos", "--model", denoiser, "--out", "clean")
+    assert ran.code == 0
+    assert set(state(Path("clean"))) == set(before) == {"000.png", "deep/er/001.jpg", "deep/er/002.jpg"}
+    assert state(photos) == before
+    assert ran.out == "3 of 3 written: clean\n"
+
+
+def test_without_out_results_go_to_a_folder_that_is_said(run, photos, denoiser):
+    ran = run("denoise", "photos/000.png", "--model", denoiser)
+    assert Path("denoised/000.png").exists()
+    assert "results go to denoised/" in ran.err
+    assert run("restore", "photos/000.png", "--model", denoiser).code == 0
+    assert Path("restored/000.png").exists()
+
+
+def test_restore_gives_what_the_verb_of_the_task_gives(run, photos, denoiser):
+    run("denoise", "photos/000.png", "--model", denoiser, "--level", "20", "--out", "a")
+    run("restore", "photos/000.png", "--model", denoiser, "--set", "level=20", "--out", "b")
+    run("restore", "photos/000.png", "--model", denoiser, "--out", "c")
+    assert state(Path("a")) == state(Path("b"))
+    assert np.asarray(Image.open("a/000.png")).shape == (20, 20)
+
+
+def test_strength_0_gives_the_original_bytes(run, photos, denoiser):
+    run("denoise", "photos", "--model", denoiser, "--strength", "0", "--out", "same")
+    assert state(Path("same")) == state(photos)
+
+
+def test_one_picture_may_become_one_file_of_another_format(run, photos, denoiser):
+    ran = run("denoise", "photos/000.png", "--model", denoiser, "--out", "new/better.tif")
+    assert ran.out == "new/better.tif\n"
+    assert Image.open("new/better.tif").size == (20, 20)
+
+
+def test_results_are_not_replaced_without_force_and_nothing_is_begun(run, photos, denoiser, monkeypatch):
+    Path("clean/deep/er").mkdir(parents=True)
+    Path("clean/deep/er/002.jpg").write_text("mine")
+    before = state(Path("."))
+    monkeypatch.setattr(files, "open_photo", lambda path: pytest.fail("a picture was opened"))
+    ran = run("denoise", "photos", "--model", denoiser, "--out", "clean")
+    assert ran.code == 1
+    assert ran.err == (
+        "narrows: clean/deep/er/002.jpg exists already; choose another name with --out, or replace it with --force\n"
+    )
+    assert state(Path(".")) == before
+    monkeypatch.undo()
+
+
+def test_force_replaces_results(run, photos, denoiser):
+    Path("clean").mkdir()
+    Path("clean/000.png").write_text("old")
+    assert run("denoise", "photos/000.png", "--model", denoiser, "--out", "clean", "--force").code == 0
+    assert Image.open("clean/000.png").size == (20, 20)
+
+
+@pytest.mark.parametrize("more", [(), ("--force",)])
+@pytest.mark.parametrize("out", ["photos", "photos/../photos", "photos/000.png"])
+def test_an_original_is_never_written_over(run, photos, denoiser, out, more):
+    before = state(photos)
+    ran = run("denoise", "photos/000.png", "--model", denoiser, "--out", out, *more)
+    assert ran.code == 1 and "originals are never written over" in ran.err
+    assert state(photos) == before
+
+
+def test_two_pictures_for_one_result_are_refused(run, photos, pictures, tmp_path, denoiser):
+    pictures(tmp_path / "others", 1, side=20)
+    ran = run("denoise", "photos/000.png", "others/000.png", "--model", denoiser, "--out", "clean")
+    assert ran.code == 1 and "would both become clean/000.png" in ran.err
+    assert not Path("clean").exists()
+
+
+def test_results_inside_the_folder_are_not_read_the_next_time(run, photos, denoiser):
+    for _ in range(2):
+        ran = run("denoise", "photos", "--model", denoiser, "--out", "photos/clean", "--force")
+        assert ran.out == "3 of 3 written: photos/clean\n"
+
+
+def test_no_recursive_takes_only_the_pictures_of_the_folder_itself(run, photos, denoiser):
+    run("denoise", "photos", "--model", denoiser, "--out", "clean", "--no-recursive")
+    assert set(state(Path("clean"))) == {"000.png"}
+
+
+def test_what_cannot_be_read_is_listed_and_the_rest_is_done(run, photos, denoiser):
+    (photos / "bad.png").write_text("no picture")
+    (photos / "empty.jpg").write_bytes(b"")
+    (photos / "notes.txt").write_text("notes")
+    ran = run("denoise", "photos", "--model", denoiser, "--out", "clean", "--json")
+    assert ran.code == 1
+    assert len(ran.json["written"]) == 3
+    assert [one["file"] for one in ran.json["failed"]] == ["photos/bad.png", "photos/empty.jpg"]
+    assert ran.json["skipped"] == [{"file": "notes.txt", "reason": ".txt: neither picture nor table"}]
+    assert "narrows: 2 of 5 pictures failed" in ran.err
+    assert "narrows: photos/empty.jpg is empty (0 bytes); get the file anew" in ran.err
+
+
+def test_where_every_picture_fails_nothing_is_written(run, tmp_path, denoiser):
+    (tmp_path / "bad.png").write_text("no picture")
+    ran = run("denoise", "bad.png", "--model", denoiser, "--out", "clean")
+    assert ran.code == 1 and ran.out == ""
+    assert not list(tmp_path.rglob("clean/*"))
+
+
+def test_a_picture_of_another_size_than_a_code_allows_fails_alone(run, photos, pictures, tmp_path, coder):
+    pictures(tmp_path / "photos/fitting", 1, side=8)
+    ran = run("restore", "photos", "--model", coder, "--out", "clean")
+    assert ran.code == 1 and "restoring never resizes" in ran.err
+    assert set(state(Path("clean"))) == {"fitting/000.png"}
+
+
+def test_a_full_disk_ends_it_at_once(run, photos, denoiser, monkeypatch):
+    def full(*args, **more):
+        raise CannotWrite("clean/000.png could not be written (No space left on device)")
+
+    monkeypatch.setattr(files, "save_photo", full)
+    ran = run("denoise", "photos", "--model", denoiser, "--out", "clean")
+    assert ran.code == 1
+    assert ran.err.count("No space left") == 1
+
+
+def test_a_picture_too_large_for_memory_fails_alone(run, photos, denoiser, monkeypatch):
+    real = files.restore_photo
+
+    def small(model, photo, **more):
+        if photo.shape[1] > 20:
+            raise MemoryError
+        return real(model, photo, **more)
+
+    monkeypatch.setattr(files, "restore_photo", small)
+    ran = run("denoise", "photos", "--model", denoiser, "--out", "clean")
+    assert ran.code == 1 and "memory does not suffice for photos/deep/er/001.jpg" in ran.err
+    assert set(state(Path("clean"))) == {"000.png"}
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("--strength", "2"), "it takes 0 (the original) to 1"),
+    (("--level", "-1"), "--level -1"),
+])  # fmt: skip
+def test_options_out_of_range_are_refused(run, photos, denoiser, words, told):
+    ran = run("denoise", "photos", "--model", denoiser, "--out", "clean", *words)
+    assert ran.code == 1 and told in ran.err
+    assert not list(Path("clean").rglob("*.*"))
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("gone.png",), "does not exist"),
+    (("empty",), "no picture came"),
+    (("photos", "--set", "levle=3"), "did you mean level?"),
+])  # fmt: skip
+def test_restore_refuses_in_one_sentence(run, photos, denoiser, words, told):
+    Path("empty").mkdir()
+    ran = run("restore", *words, "--model", denoiser, "--out", "clean")
+    assert ran.code == 1 and told in ran.err.splitlines()[-1]
+
+
+def test_a_model_that_is_none_is_one_sentence(run, photos):
+    ran = run("restore", "photos", "--model", "gone", "--out", "clean")
+    assert ran.code == 1 and "gone is no model" in ran.err
+
+
+def test_without_a_shipped_model_the_verb_says_what_to_do(run, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo, "_WEIGHTS", tmp_path / "none")
+    ran = run("denoise", "photos", "--out", "clean")
+    assert ran.code == 1 and "no model for 'denoise' ships" in ran.err and "--model" in ran.err
+    assert "no model ships" in run("models").out
+
+
+def test_a_shipped_model_is_used_and_known_by_its_name(run, photos, denoiser, tmp_path, monkeypatch):
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/denoise-grey").symlink_to(denoiser)
+    monkeypatch.setattr(zoo, "_WEIGHTS", tmp_path / "weights")
+    assert run("denoise", "photos", "--out", "a").code == 0
+    assert run("restore", "photos", "--model", "denoise-grey", "--out", "b").code == 0
+    assert state(Path("a")) == state(Path("b"))
+    assert "denoise-grey" in run("models").out
+    assert run("models", "--json").json["models"][0]["task"] == "denoise"
+    assert run("info", "denoise-grey").code == 0
+
+
+def test_names_in_vietnamese_and_emoji_come_back(run, photos, denoiser, tmp_path):
+    (tmp_path / "ảnh đẹp 🌸").mkdir()
+    (photos / "000.png").rename(tmp_path / "ảnh đẹp 🌸" / "mưa [b]x[-b].png")
+    assert run("denoise", "ảnh đẹp 🌸", "--model", denoiser, "--out", "sạch").code == 0
+    assert Path("sạch/mưa [b]x[-b].png").exists()

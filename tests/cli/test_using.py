@@ -1,0 +1,240 @@
+"""Codes to files and back, new pictures, walks, scores and facts, from the command line."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import narrows
+from narrows.measuring import scoring
+
+
+def rows_of(path: Path | str) -> list[list[str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def test_codes_lie_in_the_order_of_the_paths_and_are_what_python_gives(run, digits, coder):
+    ran = run("encode", coder, "digits", "--out", "codes.npy", "--json")
+    assert ran.json["names"] == sorted(path.name for path in digits.iterdir())
+    pictures = [Image.open(path) for path in sorted(digits.iterdir())]
+    assert np.allclose(np.load("codes.npy"), narrows.load(coder).encode(pictures), atol=1e-6)
+
+
+def test_a_csv_has_names_first_and_the_same_single_precision(run, digits, coder):
+    run("encode", coder, "digits", "--out", "codes.csv")
+    run("encode", coder, "digits", "--out", "codes.npy")
+    head, *rows = rows_of("codes.csv")
+    assert head == ["name", "code1", "code2", "code3"]
+    assert rows[0][0] == "000.png"
+    assert (np.array([row[1:] for row in rows], np.float32) == np.load("codes.npy")).all()
+
+
+@pytest.mark.parametrize("form", ["codes.npy", "codes.csv"])
+def test_decoding_gives_the_reconstruction(run, digits, coder, form):
+    run("encode", coder, "digits", "--out", form)
+    assert run("decode", coder, form, "--out", "a").out == "24 pictures written: a\n"
+    run("reconstruct", coder, "digits", "--out", "b")
+    for one, other in zip(sorted(Path("a").iterdir()), sorted(Path("b").iterdir()), strict=True):
+        assert (np.asarray(Image.open(one)) == np.asarray(Image.open(other))).all()
+        assert form == "codes.npy" or one.name == other.name
+
+
+def test_one_picture_is_enough_for_a_model_that_has_learned(run, digits, coder):
+    assert run("encode", coder, "digits/003.png", "--out", "one.npy").out == "1 code of 3 values: one.npy\n"
+
+
+def test_pictures_of_another_size_are_resized_and_that_is_said(run, pictures, tmp_path, coder):
+    pictures(tmp_path / "large", 3, side=30, channels=3)
+    ran = run("reconstruct", coder, "large", "--out", "back")
+    assert "resized to 8x8" in ran.err
+    assert np.asarray(Image.open("back/000.png")).shape == (8, 8)
+
+
+def test_reconstructions_keep_the_tree_and_refuse_two_for_one(run, digits, coder):
+    (digits / "deep").mkdir()
+    (digits / "000.png").rename(digits / "deep/000.png")
+    run("reconstruct", coder, "digits", "--out", "back")
+    assert Path("back/deep/000.png").exists()
+    Image.open(digits / "001.png").save(digits / "001.bmp")
+    ran = run("reconstruct", coder, "digits", "--out", "other")
+    assert ran.code == 1 and "would both become other/001.png" in ran.err
+    assert not Path("other").exists()
+
+
+def test_what_cannot_be_read_is_told_and_left_out(run, digits, coder):
+    (digits / "bad.png").write_text("no picture")
+    ran = run("encode", coder, "digits", "--out", "codes.npy")
+    assert ran.code == 0 and "left out: " in ran.err and "bad.png" in ran.err
+    assert len(np.load("codes.npy")) == 24
+
+
+@pytest.mark.parametrize("words", [
+    ("encode", "MODEL", "digits", "--out", "taken.npy"), ("encode", "MODEL", "digits", "--out", "taken.csv"),
+    ("decode", "MODEL", "some.npy", "--out", "taken"), ("reconstruct", "MODEL", "digits", "--out", "taken"),
+    ("sample", "MODEL", "--out", "taken"), ("interpolate", "MODEL", "digits/001.png", "digits/002.png", "--out", "taken"),
+])  # fmt: skip
+def test_nothing_is_replaced_without_force(run, digits, coder, words):
+    words = tuple(str(coder) if word == "MODEL" else word for word in words)
+    np.save("some.npy", np.zeros((2, 3), np.float32))
+    Path("taken").mkdir()
+    for name in ("taken.npy", "taken.csv", "taken/000.png", "taken/0001.png"):
+        Path(name).write_text("mine")
+    ran = run(*words)
+    assert ran.code == 1 and "--force" in ran.err
+    assert {Path(name).read_text() for name in ("taken.npy", "taken.csv", "taken/000.png", "taken/0001.png")} == {
+        "mine"
+    }
+    assert run(*words, "--force").code == 0
+
+
+def test_the_same_seed_draws_the_same_pictures_with_a_contact_sheet(run, coder):
+    ran = run("sample", coder, "--n", "5", "--seed", "1", "--out", "a")
+    assert ran.out == "5 pictures written: a\ncontact sheet: a/contact-sheet.png\n"
+    run("sample", coder, "--n", "5", "--seed", "1", "--out", "b")
+    run("sample", coder, "--n", "5", "--seed", "2", "--out", "c")
+    names = [f"{number:04}.png" for number in range(1, 6)]
+    assert sorted(path.name for path in Path("a").iterdir()) == [*names, "contact-sheet.png"]
+    assert [Path("a", name).read_bytes() for name in names] == [Path("b", name).read_bytes() for name in names]
+    assert Path("a/0001.png").read_bytes() != Path("c/0001.png").read_bytes()
+    assert Image.open("a/contact-sheet.png").size == (32, 22)
+
+
+def test_a_walk_begins_and_ends_with_the_two_pictures(run, digits, coder):
+    assert run("interpolate", coder, "digits/001.png", "digits/002.png", "--steps", "4", "--out", "walk").code == 0
+    run("reconstruct", coder, "digits", "--out", "back")
+    assert Path("walk/0001.png").read_bytes() == Path("back/001.png").read_bytes()
+    assert Path("walk/0004.png").read_bytes() == Path("back/002.png").read_bytes()
+    assert Image.open("walk/contact-sheet.png").size == (42, 12)
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("encode", "CODER", "gone"), "does not exist"),
+    (("encode", "CODER", "digits", "--out", "codes.txt"), ".npy or .csv"),
+    (("encode", "CODER", "digits", "--out", "folder.npy"), "is a folder"),
+    (("encode", "DENOISER", "digits"), "has no code"),
+    (("encode", "CODER", "table.csv"), "this model takes pictures"),
+    (("encode", "ROWS", "digits"), "this model takes tables"),
+    (("reconstruct", "DENOISER", "digits"), "narrows restore"),
+    (("sample", "ROWS"), "no prior"),
+    (("decode", "CODER", "table.csv"), "(n, 3)"),
+    (("decode", "CODER", "gone.npy"), "cannot be read"),
+    (("decode", "CODER", "digits/000.png"), ".npy and .csv"),
+    (("decode", "CODER", "text.csv"), "holds no codes"),
+    (("decode", "CODER", "hostile.csv"), "no name for a picture"),
+    (("interpolate", "CODER", "digits", "digits/001.png"), "holds 24 pictures"),
+    (("interpolate", "ROWS", "table.csv", "table.csv"), "for tables"),
+    (("info", "gone"), "is no model"),
+    (("info", "digits"), "is no model"),
+    (("evaluate", "CODER", "empty"), "holds no picture"),
+    (("evaluate", "DENOISER", "empty"), "holds no picture"),
+    (("evaluate", "ROWS", "wide.csv"), "a table of 4 columns"),
+    (("encode", "ROWS", "other.csv"), "b is not among them"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused_in_one_sentence(run, digits, coder, denoiser, rows_model, words, told):
+    Path("empty").mkdir()
+    Path("folder.npy").mkdir()
+    Path("table.csv").write_text("1,2\n3,4\n")
+    Path("text.csv").write_text("name,code1\na,b\n")
+    Path("hostile.csv").write_text("name,code1,code2,code3\n../../x.png,1,2,3\n")
+    Path("wide.csv").write_text("1,2,3,4\n5,6,7,8\n")
+    Path("other.csv").write_text("a,c,x,y\n5,6,7,8\n")
+    places = {"CODER": coder, "DENOISER": denoiser, "ROWS": rows_model}
+    ran = run(*(places.get(word, word) for word in words))
+    assert ran.code == 1 and ran.out == ""
+    last = ran.err.splitlines()[-1]
+    assert last.startswith("narrows: ") and told in last, last
+
+
+# Tables
+
+
+def test_columns_are_found_by_their_names(run, rows_model):
+    Path("one.csv").write_text("a,b,c\n0.5,-1,2\n")
+    Path("mixed.csv").write_text("label,c,a,more,b\nx,2,0.5,9,-1\n")
+    run("encode", rows_model, "one.csv", "--out", "one.npy")
+    ran = run("encode", rows_model, "mixed.csv", "--out", "mixed.npy")
+    assert (np.load("one.npy") == np.load("mixed.npy")).all()
+    assert "left out: more" in ran.err
+
+
+def test_rows_come_back_under_their_columns(run, rows_model):
+    Path("two.csv").write_text("a,b,c\n0.5,-1,2\n0.5,,2\n")
+    assert run("reconstruct", rows_model, "two.csv", "--out", "back.csv").out == "2 rows written: back.csv\n"
+    assert rows_of("back.csv")[0] == ["a", "b", "c"]
+    run("encode", rows_model, "two.csv", "--out", "codes.csv")
+    run("decode", rows_model, "codes.csv", "--out", "decoded")
+    assert rows_of("decoded/rows.csv") == rows_of("back.csv")
+
+
+def test_missing_cells_do_not_count_in_the_scores(rows_model):
+    model = narrows.load(rows_model).model
+    whole = scoring.score(model, np.array([[0.5, -1.0, 2.0], [1.0, 0.0, 1.0]]))
+    assert set(whole.of) == {"mse", "mae"} and whole.count == 2
+    holes = np.array([[0.5, np.nan, 2.0], [1.0, 0.0, 1.0]])
+    found = scoring.score(model, holes).of["mse"].value
+    scored = scoring.evaluate(model, list(scoring.read_for(model, holes).source.take(__import__("torch").arange(2))))
+    assert found == pytest.approx(float(scored.errors.mean()))
+
+
+# Scores and facts
+
+
+def test_scores_are_those_that_fit_judges_by(run, digits, coder):
+    found = run("evaluate", coder, "digits", "--json").json
+    assert set(found["scores"]) == {"mse", "mae", "psnr", "ssim"} and found["count"] == 24
+    pictures = np.stack([np.asarray(Image.open(path)) for path in sorted(digits.iterdir())]) / np.float32(255)
+    back = narrows.load(coder).reconstruct(pictures[:, None])
+    mse = ((back - pictures[:, None]) ** 2).mean()
+    assert found["scores"]["mse"]["value"] == pytest.approx(mse, rel=1e-4)
+    assert found["scores"]["mse"]["low"] < found["scores"]["mse"]["value"] < found["scores"]["mse"]["high"]
+    assert found["untouched"] == {}
+    assert "95 % interval" in run("evaluate", coder, "digits").out
+
+
+def test_a_task_is_scored_beside_the_input_as_it_was_on_pictures_of_any_size(run, photos_of_two_sizes, denoiser):
+    found = run("evaluate", denoiser, "photos", "--json").json
+    assert found["count"] == 4 and found["untouched"]["psnr"]["value"] > 0
+    assert [one["file"] for one in found["skipped"]] == ["photos/bad.png"]
+    assert run("evaluate", denoiser, "photos", "--json").json == found
+    assert run("evaluate", denoiser, "photos", "--json", "--seed", 1).json["scores"] != found["scores"]
+
+
+@pytest.fixture
+def photos_of_two_sizes(tmp_path, pictures) -> Path:
+    folder = pictures(tmp_path / "photos", 2, side=20)
+    pictures(folder / "more", 2, side=33, channels=3)
+    (folder / "bad.png").write_text("no picture")
+    return folder
+
+
+def test_info_shows_every_layer_with_the_whole_costs(run, coder):
+    ran = run("info", coder)
+    for words in ("variational", "code_size=3", "mlp", "encoder", "code", "decoder", "multiply-adds", "ms per picture",
+                  "verdict"):  # fmt: skip
+        assert words in ran.out, words
+    found = run("info", coder, "--json").json
+    assert [one["part"] for one in found["layers"]].count("code") == 1
+    assert sum(one["parameters"] for one in found["layers"]) == found["parameters"]
+
+
+def test_info_marks_a_layer_before_the_code_that_grows(run, digits):
+    run("fit", "digits", "--n-nodes", "16,32", "--code-size", "3", "--steps", "2", "--out", "m")
+    ran = run("info", "m")
+    assert "grows: a layer before the code" in ran.out
+    assert [one["grows"] for one in run("info", "m", "--json").json["layers"]].count(True) == 1
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "model.json"])
+def test_one_flipped_byte_is_one_sentence(run, coder, tmp_path, file):
+    shutil.copytree(coder, tmp_path / "broken")
+    data = bytearray((tmp_path / "broken" / file).read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "broken" / file).write_bytes(bytes(data))
+    ran = run("info", "broken")
+    assert ran.code == 1 and ran.err.startswith("narrows: ") and ran.err.count("\n") == 1
