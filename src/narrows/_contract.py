@@ -221,6 +221,33 @@ Window = Callable[[slice, slice], Tensor]
 """(rows, columns) of a picture, steps allowed -> B C h w in [0, 1]: only so much of it is in memory."""
 
 
+class AbstractPrior(Trainable):
+    """Where new codes are drawn from: a density fitted on the codes of the training examples, once these are final.
+
+    `code_shape` is (D,), or (h, w) for a grid of indices, each below `count`. Codes are B D, or B h w of integers.
+    In closed form (`turns` is ()) all is done in `start`, whose `facts.some` are all the codes.
+    """
+
+    accepts: ClassVar[str] = "vector"
+    """"vector", or "indices" for grids."""
+
+    def __init__(self, *, code_shape: tuple[int, ...], count: int | None = None) -> None:
+        super().__init__()
+        self.code_shape, self.count = tuple(code_shape), count
+
+    @abstractmethod
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        """n new codes."""
+
+    @abstractmethod
+    def log_prob(self, codes: Tensor) -> Tensor:
+        """B: the log density, or probability, of codes, in nats."""
+
+    def losses(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
+        """Final: minus the mean log density."""
+        return {"loss": -self.log_prob(batch.x).mean()}
+
+
 class AbstractTask(nn.Module, ABC):
     """What a clean picture is turned into for training, and what is done with a user's picture.
 

@@ -124,6 +124,7 @@ architectures = Registry(
     "architectures", "architecture", "narrows.architectures", "AbstractArchitecture", "narrows kinds"
 )
 tasks = Registry("tasks", "task", "narrows.tasks", "AbstractTask", "narrows tasks")
+priors = Registry("priors", "prior", "narrows.priors", "AbstractPrior", "narrows sample --help")
 
 
 def list_kinds() -> list[str]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from narrows._contract import AbstractArchitecture, AbstractAutoencoder, AbstractTask
-from narrows._errors import BadOption, BadPairing, UnknownName
-from narrows._registry import architectures, kinds, tasks
+from narrows._contract import AbstractArchitecture, AbstractAutoencoder, AbstractPrior, AbstractTask
+from narrows._errors import BadOption, BadPairing, NotSupported, UnknownName
+from narrows._registry import architectures, kinds, priors, tasks
 from narrows.model.card import FORMAT
 from narrows.model.model import Model
 from narrows.nn.losses import get_loss
@@ -94,7 +94,35 @@ def build(card: dict[str, Any]) -> Model:
     autoencoder: AbstractAutoencoder = kinds[card["kind"]["name"]](
         net=net, loss=get_loss(card["loss"], card["link"]), **card["kind"]["options"]
     )
-    return Model(card, net=net, autoencoder=autoencoder, task=task)
+    model = Model(card, net=net, autoencoder=autoencoder, task=task)
+    if "prior" in card:
+        model.prior = make_prior(model, card["prior"]["name"], card["prior"]["options"])[0]
+    return model
+
+
+def make_prior(model: Model, name: str, options: dict[str, Any]) -> tuple[AbstractPrior, dict[str, Any]]:
+    """An unfitted prior for the model's codes, and all of its options, with weights drawn from torch's own generator.
+
+    Raises UnknownName, BadOption, NotSupported for a model without a code, BadPairing for one whose codes are of the
+    other sort.
+    """
+    prior_class: type[AbstractPrior] = priors[name]
+    if model.code_shape is None:
+        raise NotSupported(f"this model's kind, {model.kind}, has no code, so there is nothing to draw")
+    accepted = "indices" if "indices" in model.can else "vector" if len(model.code_shape) == 1 else "grid"
+    if prior_class.accepts != accepted:
+        fit = [n for n in priors if priors[n].accepts == accepted]
+        raise BadPairing(
+            f"{name} draws {prior_class.accepts}; {model.kind} has codes that are {accepted}: --prior "
+            f"{fit[0] if fit else '?'}"
+        )
+    left = dict(options)
+    taken = _take(left, prior_class, but=("code_shape", "count"))
+    if left:
+        raise UnknownName.of("option", next(iter(left)), taken or ["(none)"])
+    shape = model.code_shape[1:] if accepted == "indices" else model.code_shape
+    count = None if model.autoencoder.bits is None else round(2**model.autoencoder.bits)
+    return prior_class(code_shape=shape, count=count, **taken), taken
 
 
 _OWN = frozenset({"net", "loss", "code_size", "shape", "extra", "n_layers", "n_nodes"})

@@ -26,6 +26,8 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "scores": dict,
     "about": dict,
 }
+_OPTIONAL = {"prior": dict}
+"""Only in models that one was fitted for."""
 
 
 def parse(text: str | bytes, where: str) -> dict[str, Any]:
@@ -56,11 +58,14 @@ def check(card: Any, where: str) -> dict[str, Any]:
             raise BadModelFile(f"{where} lacks {name!r}; every model card has it: get the model folder anew")
         if not isinstance(card[name], kind) or isinstance(card[name], bool):
             raise BadModelFile(f"{where} has {name}={card[name]!r:.80}, which is not what a model card holds")
+    for name, kind in _OPTIONAL.items():
+        if name in card and not isinstance(card[name], kind):
+            raise BadModelFile(f"{where} has {name}={card[name]!r:.80}, which is not what a model card holds")
     shape = card["shape"]
     sized = len(shape) == (3 if card["form"] == "picture" else 1)
     if not sized or not all(isinstance(n, int) and not isinstance(n, bool) and 0 < n <= 1 << 24 for n in shape):
         raise BadModelFile(f"{where} has shape {shape!r:.80}; a picture has [C, H, W], a table [D]")
-    for part in ("kind", "architecture", "task"):
+    for part in ("kind", "architecture", "task", *(["prior"] if "prior" in card else [])):
         if not isinstance(card[part].get("name"), str) or not isinstance(card[part].get("options"), dict):
             raise BadModelFile(f"{where} has {part}={card[part]!r:.80}; it holds a name and options")
     code_size = card["kind"]["options"].get("code_size", 1)

@@ -12,7 +12,15 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from narrows._contract import AbstractArchitecture, AbstractAutoencoder, AbstractTask, Batch, DataFacts, Step
+from narrows._contract import (
+    AbstractArchitecture,
+    AbstractAutoencoder,
+    AbstractPrior,
+    AbstractTask,
+    Batch,
+    DataFacts,
+    Step,
+)
 from narrows._errors import BadData, NotSupported
 from narrows.model.standardise import Standardise
 from narrows.nn.padding import pad_to
@@ -23,7 +31,7 @@ _ROWS_AT_ONCE = 256
 class Model(nn.Module):
     """Card and network. Made by `make`, `load`; methods take and give tensors (`using` converts everything else)."""
 
-    prior: nn.Module | None
+    prior: AbstractPrior | None
 
     def __init__(
         self, card: dict[str, Any], *, net: AbstractArchitecture, autoencoder: AbstractAutoencoder, task: AbstractTask
@@ -78,7 +86,7 @@ class Model(nn.Module):
     @property
     def can(self) -> frozenset[str]:
         """Of "code", "draw", "indices", "likelihood"."""
-        return self.autoencoder.gives
+        return self.autoencoder.gives if self.prior is None else self.autoencoder.gives | {"draw"}
 
     # Learning
 
@@ -125,12 +133,19 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
-        """n new examples: n *shape. Raises NotSupported where nothing says which codes are likely."""
-        if "draw" not in self.can:
+        """n new examples: n *shape, from the prior that was fitted, else from the kind's own. Raises NotSupported where
+        nothing says which codes are likely."""
+        if self.prior is not None:
+            codes = self.prior.draw(n, generator)
+            if self.prior.accepts == "indices":
+                codes = self.autoencoder.from_indices(codes)  # type: ignore[operator]
+        elif "draw" in self.can:
+            codes = self.autoencoder.draw(n, generator)  # type: ignore[operator]
+        else:
             raise NotSupported(
-                f"{self.kind} has no prior to draw codes from; fit with --kind variational to get new pictures"
+                f"{self.kind} has no prior to draw codes from; fit one on the codes of its training data with "
+                f"narrows.using.sample.fit_prior, or fit with --kind variational"
             )
-        codes = self.autoencoder.draw(n, generator)  # type: ignore[operator]
         return self._in_parts(self._decode, codes)
 
     def _input(self, x: Tensor) -> Tensor:

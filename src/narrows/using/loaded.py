@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows._errors import BadData, BadOption, NotSupported
+from narrows._errors import BadData, BadOption, NotSupported, UnknownName
+from narrows._registry import priors
 from narrows.data.arrays import as_batch
 from narrows.model.folder import load as load_model
 from narrows.model.model import Model
@@ -59,10 +60,19 @@ class LoadedModel:
         """A picture of any size that the net can take -> a better one, in the type that came."""
         return restore_picture(picture, model=self.model, strength=strength, **options)
 
-    def sample(self, n: int = 1, *, seed: int = 0) -> np.ndarray:
-        """`n` new examples: float32 (n, C, H, W) in [0, 1], or (n, columns). Raises NotSupported without a prior."""
+    def sample(self, n: int = 1, *, prior: str | None = None, seed: int = 0) -> np.ndarray:
+        """`n` new examples: float32 (n, C, H, W) in [0, 1], or (n, columns). `prior` says which is meant, and raises
+        NotSupported where the model holds another; None takes what there is. Raises NotSupported without a prior."""
         if n < 1:
             raise BadOption(f"n={n}; it takes 1 or more")
+        held = self.card.get("prior", {}).get("name")
+        if prior is not None and prior not in priors:
+            raise UnknownName.of("prior", prior, priors)
+        if prior is not None and prior != held:
+            raise NotSupported(
+                f"this model holds {f'the prior {held}' if held else 'no fitted prior'}, not {prior}; fit it on the "
+                f"codes of the training data: narrows.using.sample.fit_prior(model, codes, {prior!r})"
+            )
         return self._bounded(self.model.draw(n, generator(seed, "sample"))).numpy()
 
     def interpolate(self, first: Any, last: Any, *, steps: int = 8) -> np.ndarray:
