@@ -24,9 +24,10 @@ FLOORS = [
     {"measuring"},
     {"pages"},
     {"_fit"},
-    {"estimator", "sweep", "bulk", "compare"},
+    {"estimator", "sweep", "bulk", "comparison", "_demo"},
     {"__init__"},
-    {"cli", "studio", "__main__"},
+    {"cli", "studio"},
+    {"__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 HEAVY = {

@@ -13,6 +13,7 @@ import pytest
 import safetensors.torch
 import torch
 
+import narrows
 from narrows._errors import BadModelFile, CannotWrite, WouldOverwrite
 from narrows.model.build import make
 from narrows.model.folder import CARD, README, WEIGHTS, from_bytes, load, save, to_bytes
@@ -199,3 +200,9 @@ def test_the_net_is_built_without_memory_before_it_is_compared(folder, monkeypat
 
 def test_a_forged_file_without_changes_is_read(folder):
     assert from_bytes(forge(folder, lambda card, tensors: None)).code_size == 4
+
+
+def test_what_load_gave_can_be_saved_again(tmp_path):
+    save(make(shape=(4,)), str(tmp_path / "first"))
+    save(narrows.load(tmp_path / "first"), tmp_path / "again")
+    assert (tmp_path / "first" / WEIGHTS).read_bytes() == (tmp_path / "again" / WEIGHTS).read_bytes()

@@ -58,8 +58,12 @@ def from_bytes(data: bytes, where: str = "these bytes") -> Model:
     return _filled(card, tensors, where)
 
 
-def save(model: Model, folder: Path, *, readme: str = "", force: bool = False) -> Path:
-    """Write the folder. Raises WouldOverwrite when a model stands there and `force` is not given; CannotWrite."""
+def save(model: Any, folder: str | Path, *, readme: str = "", force: bool = False) -> Path:
+    """Write the folder of a model, as `make` or `narrows.load` gave it.
+
+    Raises WouldOverwrite when a model stands there and `force` is not given; CannotWrite.
+    """
+    model, folder = getattr(model, "model", model), Path(folder)
     make_folder(folder)
     for name in (WEIGHTS, CARD, README):
         refuse_to_overwrite(folder / name, force)
