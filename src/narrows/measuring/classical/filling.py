@@ -42,7 +42,7 @@ def biharmonic(picture: Tensor, _: None) -> Tensor:
     pixels, missing = _apart(picture)
     if missing.all() or not missing.any():
         return back(pixels)
-    holes = np.asarray(label(missing, np.ones((3, 3)))[0])  # type: ignore[index]
+    holes = np.asarray(label(missing, np.ones((3, 3)))[0], dtype=np.intp)  # type: ignore[index]
     sizes = np.bincount(holes.ravel())
     large = missing & (sizes > _HOLE_FOR_BIHARMONIC)[holes]
     small = missing & ~large
