@@ -160,7 +160,8 @@ class AbstractAutoencoder(Trainable):
     needs_loss: ClassVar[frozenset[str]] = frozenset()
     """{"density"} for kinds that need a likelihood."""
     gives: ClassVar[frozenset[str]] = frozenset({"code"})
-    """Of "code": encode and decode; "draw": draw(n, generator); "indices"; "likelihood": log_weights."""
+    """Of "code": encode and decode; "draw": draw(n, generator); "indices"; "likelihood": log_weights, and, where the
+    prior has a factor for each value, code_kl(x) -> B D."""
 
     may_be_wider: ClassVar[bool] = False
     """True where a code of more values than the input makes sense: something else than its width narrows it."""

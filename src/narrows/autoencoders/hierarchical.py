@@ -106,6 +106,11 @@ class Hierarchical(AbstractAutoencoder):
             parts.insert(0, noise)
         return torch.cat(parts, 1)
 
+    def code_kl(self, x: Tensor) -> Tensor:
+        """B D: nats that each code value tells of x beyond the level above, where every level is at its mean."""
+        _, posteriors, priors = self._through(x, None)
+        return torch.cat([_kl(*q, *p) for q, p in zip(posteriors, priors, strict=True)], 1)
+
     def log_weights(self, x: Tensor, target: Tensor, k: int, generator: torch.Generator) -> Tensor:
         """k B: log p(target, z) - log q(z | x), for k draws of z; their log-mean-exp estimates log p(target)."""
         views = self._views(x)

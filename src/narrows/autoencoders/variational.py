@@ -78,6 +78,10 @@ class Variational(AbstractAutoencoder):
         """n codes from the prior N(0, I): n D."""
         return torch.randn(n, self.code_size, generator=generator).to(self.offset)
 
+    def code_kl(self, x: Tensor) -> Tensor:
+        """B D: nats that each code value tells of x, beyond the prior."""
+        return kl(*split(self.encoder(x)))
+
     def log_weights(self, x: Tensor, target: Tensor, k: int, generator: torch.Generator) -> Tensor:
         """k B: log p(target, z) - log q(z | x), for k draws of z; their log-mean-exp estimates log p(target)."""
         mean, log_var = split(self.encoder(x))
