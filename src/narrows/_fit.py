@@ -44,7 +44,7 @@ _LARGEST_WHOLE = 64
 _JUDGED_SIDE = 320
 """Nets of any size are judged on the middle of held-out photographs, up to so many pixels a side."""
 _MOST_JUDGED, _MOST_PHOTOS_JUDGED, _MOST_VALIDATED = 10_000, 100, 1_000
-_MOST_FOR_BASELINES = 60_000
+_MOST_FOR_BASELINES, _MOST_PATCHES_FOR_BASELINES = 60_000, 2_000
 _TWIN = "direct"
 """Folder, in the run's, of the twin's run."""
 _VALIDATED_PATCHES = 8
@@ -318,7 +318,8 @@ def _parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Pa
     )  # fmt: skip
     names = [dataset.names[i] for i in held_out.tolist()]
     if by_patches:
-        return _patches(dataset, training, validation, held_out, names, model.shape[0], chosen.patch)
+        codes = model.task.metric == "mse"
+        return _patches(dataset, training, validation, held_out, names, model.shape[0], chosen.patch, codes, seed)
     source = dataset.source
     if model.standardise is not None:
         model.standardise.learn(source.take(training))
@@ -348,19 +349,30 @@ def _patches(
     names: list[str],
     channels: int,
     patch: int,
+    codes: bool,
+    seed: int,
 ) -> Parts:
-    """Photographs for a net of any size: learned from in patches, judged on their middles."""
+    """Photographs for a net of any size: learned from in patches, judged on their middles. Where `codes` are judged,
+    the middles are one patch, since PCA beside the net has one size."""
 
     def photos(indices: Tensor) -> list[Path]:
         return [dataset.photos[i] for i in indices.tolist()]
 
     def middles(indices: Tensor) -> list[Tensor]:
-        return [_middle(path, channels) for path in photos(indices[:_MOST_PHOTOS_JUDGED])]
+        paths = photos(indices[:_MOST_PHOTOS_JUDGED])
+        if not codes or not paths:
+            return [_middle(path, channels) for path in paths]
+        return list(PatchSource(paths, patch, channels, per_photo=1).take(torch.arange(len(paths))))
 
+    learned = PatchSource(photos(training), patch, channels)
+    fits: list[Tensor] = []
+    if codes and len(held_out):
+        random = generator(seed, "patches for baselines")
+        fits = list(learned.take(torch.randperm(len(learned), generator=random)[:_MOST_PATCHES_FOR_BASELINES], random))
     return Parts(
-        PatchSource(photos(training), patch, channels),
+        learned,
         PatchSource(photos(validation), patch, channels, per_photo=_VALIDATED_PATCHES) if len(validation) else None,
-        [],
+        fits,
         middles(training[:24]),
         middles(held_out),
         names[:_MOST_PHOTOS_JUDGED],

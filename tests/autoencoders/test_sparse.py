@@ -53,11 +53,11 @@ def test_alpha_lets_more_units_through_only_once_trained():
 
 @pytest.mark.parametrize("weight", [0.0, None])
 def test_dead_units_come_back_and_only_by_the_penalty(weight):
-    options = {"dead_after": 64} | ({} if weight is None else {"weight": weight})
+    options = {"dead_after": 640} | ({} if weight is None else {"weight": weight})
     model = kind(code_size=24, **options).autoencoder
     with torch.no_grad():
         model.encoder[-1].bias[:12] = -3  # half of the units are never among the largest
-    named = learn(model, rows(64), 300)
+    named = learn(model, rows(64), 400)
     assert named["dead"] <= 0.1 if weight is None else named["dead"] >= 0.4
 
 

@@ -28,10 +28,10 @@ class AAE(AbstractAutoencoder):
     critics = ("critic",)
     training_only = ("critic",)
 
-    def __init__(self, *, net: AbstractArchitecture, loss: AbstractLoss, code_size: int, weight: float = 0.05) -> None:
+    def __init__(self, *, net: AbstractArchitecture, loss: AbstractLoss, code_size: int, weight: float = 0.01) -> None:
         super().__init__(net=net, loss=loss)
         if not 0 <= weight < math.inf:
-            raise BadOption(f"weight={weight}; it takes 0 or more: --set weight=0.05")
+            raise BadOption(f"weight={weight}; it takes 0 or more: --set weight=0.01")
         self.encoder = net.encoder(code_size)
         self.decoder = net.decoder(code_size)
         self.critic = nn.Sequential(

@@ -112,8 +112,8 @@ class Sparse(AbstractAutoencoder):
         count = int(dead.sum())
         if not self.training or count == 0:
             return units.new_zeros(())
-        # Up to half of the code, as Gao et al.: with only k at a time fewer came back (docs/log.md, 2026-11-24).
-        revived = _largest(units.masked_fill(~dead, -math.inf), min(max(self.k, len(dead) // 2), count))
+        # The larger half of the dead, so that they compete; k alone brought fewer back (docs/log.md, 2026-11-24).
+        revived = _largest(units.masked_fill(~dead, -math.inf), min(max(self.k, count // 2), count))
         raw = self.decode_raw(code.detach() + revived)
         return self.loss(raw, batch.target, batch.weight).mean()
 
@@ -125,7 +125,7 @@ class Sparse(AbstractAutoencoder):
         self.idle.copy_(torch.where(seen > 0, 0, self.idle + rows))
 
 
-_WEIGHTS = {"topk": 1 / 32, "l1": 1e-3, "kl": 1e-2}
+_WEIGHTS = {"topk": 0.3, "l1": 5e-2, "kl": 1e-2}
 """What the penalty weighs unless said otherwise."""
 
 

@@ -14,6 +14,7 @@ from narrows.measuring.filters import apply_filter, best_filter
 from narrows.measuring.intervals import bootstrap
 from narrows.measuring.metrics import METRICS
 from narrows.model.model import Model
+from narrows.nn.padding import pad_to
 from narrows.training.seeds import generator
 
 _MOST_TO_CHOOSE_BY = 24
@@ -45,7 +46,8 @@ def judge(
     if model.task.metric == "mse" and model.code_size is not None:
         alternatives = _codes(model, training, network)
         errors = {name: scored.errors for name, scored in alternatives.items()}
-        verdict = judge_codes(network.errors, errors, model.code_values or 0, generator=random, form=model.form)
+        values = _values(model, network)
+        verdict = judge_codes(network.errors, errors, values, generator=random, form=model.form)
         return Judgement(model.task.metric, network, alternatives, seen, verdict)
     damaged = evaluate(model, learned[:_MOST_TO_CHOOSE_BY], seed=seed + 2)
     chosen = best_filter(damaged.inputs, damaged.targets, model.task.classical, damaged.extras)
@@ -78,15 +80,23 @@ def _codes(model: Model, training: list[Tensor], network: Scored) -> dict[str, S
     rows = torch.stack(training)
     if model.standardise is not None:
         rows = model.standardise(rows)[0]
+    if "grid" in model.autoencoder.needs:  # the net's own targets are padded like this
+        rows = pad_to(rows, model.net_facts.stride)
     rows, wanted = rows.flatten(1), torch.stack(network.targets).flatten(1)
-    assert model.code_values is not None
-    pca = PCABaseline().fit(rows, min(model.code_values, rows.shape[1]))
+    pca = PCABaseline().fit(rows, min(_values(model, network), rows.shape[1]))
     mean = MeanBaseline().fit(rows)
     like = network.targets[0].shape
     return {
         "PCA": _scored(model, network, list(pca.reconstruct(wanted).unflatten(1, like))),
         "mean": _scored(model, network, list(mean.reconstruct(wanted).unflatten(1, like))),
     }
+
+
+def _values(model: Model, network: Scored) -> int:
+    """In the whole code of each judged example; a grid's code is as large as the picture asks for."""
+    values = model.code_values_of(tuple(network.targets[0].shape))
+    assert values is not None  # only kinds with a code are judged beside PCA
+    return values
 
 
 def _scored(model: Model, network: Scored, results: list[Tensor]) -> Scored:

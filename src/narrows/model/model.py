@@ -74,7 +74,15 @@ class Model(nn.Module):
     @property
     def code_values(self) -> int | None:
         """Values that a whole code holds: those that are not 0, where a kind fixes that; None without a code."""
-        return None if self.code_shape is None else self.autoencoder.active_values or math.prod(self.code_shape)
+        return self.code_values_of(self.shape)
+
+    def code_values_of(self, shape: tuple[int, ...]) -> int | None:
+        """The same for an input of another size, C H W, through a grid."""
+        if self.code_size is None:
+            return None
+        grid = "grid" in self.autoencoder.needs
+        places = math.prod(-(-side // self.net_facts.stride) for side in shape[1:]) if grid else 1
+        return self.autoencoder.active_values or self.code_size * places
 
     @property
     def code_bits(self) -> float | None:
