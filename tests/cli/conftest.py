@@ -70,6 +70,17 @@ def pictures() -> Callable[..., Path]:
 
 
 @pytest.fixture
+def pixels() -> Callable[[str | Path], np.ndarray]:
+    """`pixels(path)`: what a picture file holds, H W (C)."""
+
+    def read(path: str | Path) -> np.ndarray:
+        with Image.open(path) as image:
+            return np.asarray(image)
+
+    return read
+
+
+@pytest.fixture
 def digits(tmp_path: Path) -> Path:
     """24 grey pictures of 8x8."""
     return write_pictures(tmp_path / "digits")

@@ -208,7 +208,7 @@ def test_the_bar_shows_every_event_and_takes_nothing_for_markup():
 
 # Interruptions, in processes of their own
 
-LONG = ("fit", "digits", "--code-size", "3", "--n-nodes", "16,8", "--steps", "400", "--out", "m")
+LONG = ("fit", "digits", "--code-size", "3", "--n-nodes", "16,8", "--steps", "200", "--out", "m")
 SLOWLY = "import time; from narrows.training import loop; tick = loop._Training._tick; loop._Training._tick = lambda self, now: (time.sleep(0.02), tick(self, now))"  # noqa: E501
 
 

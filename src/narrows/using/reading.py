@@ -19,7 +19,8 @@ def read_for(model: Model, data: str | Path | list[Any]) -> Dataset:
     """Examples in the order of their paths or rows; pictures are resized and cropped to the model's size, which the
     triage's notes say. Raises BadData where they do not fit the model."""
     pictures = model.form == "picture"
-    dataset = read(data, shape=model.shape if pictures else None, to_learn=False)
+    shape, channels = (model.shape, model.shape[0]) if pictures else (None, None)
+    dataset = read(data, shape=shape, channels=channels, to_learn=False)
     if dataset.form != model.form:
         raise BadData(f"a {dataset.form} came; this model takes {'pictures' if pictures else 'tables'}")
     return dataset if pictures else _columns_of(model, dataset)
