@@ -10,11 +10,11 @@ from typing import Any
 
 import narrows
 from narrows import _errors
-from narrows._registry import Registry, architectures, kinds, tasks
+from narrows._registry import Registry, architectures, kinds, priors, tasks
 from narrows.nn.losses import LOSSES
 
 HERE = Path(__file__).parent
-HANDED_IN = {"self", "net", "loss", "code_size", "shape", "extra", "n_layers", "n_nodes"}
+HANDED_IN = {"self", "net", "loss", "code_size", "shape", "extra", "n_layers", "n_nodes", "code_shape", "count"}
 """Constructor arguments that are not a part's own options."""
 
 HEAD = """\
@@ -151,7 +151,7 @@ def errors() -> str:
 def main() -> None:
     parts = [
         HEAD.strip(), public_names(), settings(), room("Kinds", kinds), room("Architectures", architectures),
-        room("Tasks", tasks), losses(), errors(),
+        room("Tasks", tasks), room("Priors", priors), losses(), errors(),
     ]  # fmt: skip
     (HERE / "reference.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 

@@ -68,7 +68,8 @@ class FitSettings:
     n_nodes: int | tuple[int, ...] | None = None
     """Nodes (channels, for convolutions) of the first layer, or of each, as in 512,256,128."""
     loss: str = "auto"
-    """Reconstruction loss: mse, l1, bce, charbonnier, or auto: bce where the data are (near) binary, else mse."""
+    """Reconstruction loss: mse, l1, bce, logistic, charbonnier, or auto: bce where the data are (near) binary, else
+    mse."""
     held_out: float = 0.1
     """Share of the examples that is never learned from and only judges."""
     validation: float = 0.05

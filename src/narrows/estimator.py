@@ -69,7 +69,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Layers of the encoder, and nodes (channels) of the first layer or of each but the last; None as the
         architecture sees fit.
     loss : str
-        "mse", "l1", "bce", "charbonnier", or "auto": bce for pictures whose values are nearly all 0 or 1, else mse.
+        "mse", "l1", "bce", "logistic", "charbonnier", or "auto": bce for pictures whose values are nearly all 0 or 1,
+        else mse.
     options : dict or None
         Further options of the kind and the architecture by name, such as {"beta": 4.0}.
     image_shape : tuple or None

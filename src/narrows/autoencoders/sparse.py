@@ -47,7 +47,7 @@ class Sparse(AbstractAutoencoder):
         alpha: float = 1.0,
         weight: float | None = None,
         target: float = 0.05,
-        dead_after: int = 10_000,
+        dead_after: int = 2_000,
     ) -> None:
         super().__init__(net=net, loss=loss)
         if activation not in _WEIGHTS:
@@ -62,7 +62,7 @@ class Sparse(AbstractAutoencoder):
         if not 0 < target < 1:
             raise BadOption(f"target={target}; a mean activity lies between 0 and 1: --set target=0.05")
         if dead_after < 1:
-            raise BadOption(f"dead_after={dead_after}; it takes a number of examples: --set dead_after=10000")
+            raise BadOption(f"dead_after={dead_after}; it takes a number of examples: --set dead_after=2000")
         self.encoder = net.encoder(code_size)
         self.decoder = net.decoder(code_size)
         self.activation, self.k, self.alpha = activation, k, alpha
@@ -112,8 +112,8 @@ class Sparse(AbstractAutoencoder):
         count = int(dead.sum())
         if not self.training or count == 0:
             return units.new_zeros(())
-        # The larger half of the dead, so that they compete; k alone brought fewer back (docs/log.md, 2026-11-24).
-        revived = _largest(units.masked_fill(~dead, -math.inf), min(max(self.k, count // 2), count))
+        # Two thirds of the dead, so that they compete; k alone brought fewer back (docs/log.md, 2026-11-24).
+        revived = _largest(units.masked_fill(~dead, -math.inf), min(max(self.k, 2 * count // 3), count))
         raw = self.decode_raw(code.detach() + revived)
         return self.loss(raw, batch.target, batch.weight).mean()
 

@@ -183,7 +183,7 @@ def _check_pairing(
         if form not in thing.accepts:
             raise BadPairing(f"{name} works on {_names(thing.accepts)}s; this is a {form}: {option}")
     if "density" in kind_class.needs_loss and not get_loss(loss).is_density:
-        raise BadPairing(f"{kind} needs a loss that is a density; {loss} is none: --loss mse, l1 or bce")
+        raise BadPairing(f"{kind} needs a loss that is a density; {loss} is none: --loss mse, l1, logistic or bce")
 
 
 def _code_size(
