@@ -58,6 +58,7 @@ class BetaTC(AbstractAutoencoder):
             "loss": (nll + rising(step, self.warmup, self.training) * paid) / batch.target[0].numel(),
             "nll": nll,
             "kl": kl(mean, log_var).sum(1).mean(),
+            "kl_per_value": kl(mean, log_var).mean(),
             "information": information,
             "correlation": correlation,
             "distance": distance,

@@ -54,7 +54,10 @@ class FSQ(AbstractAutoencoder):
         error = self.loss(self.decode_raw(code), batch.target, batch.weight).mean()
         found = {"loss": error}
         if self.count <= 1 << 20:
-            shares = torch.bincount(self.to_indices(code).flatten(), minlength=self.count).to(error.dtype)
+            indices = self.to_indices(code).flatten()
+            shares = torch.bincount(indices, minlength=self.count).to(error.dtype)
+            # Of as many as could come up at so many places.
+            found["codebook_use"] = (shares > 0).sum().to(error.dtype) / min(self.count, len(indices))
             found["perplexity"] = torch.special.entr(shares / shares.sum()).sum().exp()
         return found
 

@@ -86,7 +86,13 @@ class Hierarchical(AbstractAutoencoder):
         loss = nll + rising(step, self.warmup, self.training) * self.beta * paid
         found = {f"kl_{number + 1}": kl.sum(1).mean() for number, kl in enumerate(each)}
         total = torch.stack(list(found.values())).sum()
-        return {"loss": loss / batch.target[0].numel(), "nll": nll, "kl": total, **found}
+        return {
+            "loss": loss / batch.target[0].numel(),
+            "nll": nll,
+            "kl": total,
+            "kl_per_value": total / code.shape[1],
+            **found,
+        }
 
     def encode(self, x: Tensor) -> Tensor:
         return self._through(x, None)[0]

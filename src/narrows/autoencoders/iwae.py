@@ -57,6 +57,7 @@ class IWAE(AbstractAutoencoder):
             "loss": -bound / values,
             "nll": nll.mean(),
             "kl": kl(mean, log_var).sum(1).mean(),
+            "kl_per_value": kl(mean, log_var).mean(),
             "bound": bound.detach(),
             "draws_used": (1 / share.square().sum(0)).mean(),
         }

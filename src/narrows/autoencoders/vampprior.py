@@ -67,7 +67,7 @@ class VampPrior(AbstractAutoencoder):
         nll = self.loss.nll(self.decode_raw(code), batch.target, self.log_scale, batch.weight).mean()
         kl = (log_normal(code, mean, log_var) - log_mixture(code, *self._components())).mean()
         loss = nll + rising(step, self.warmup, self.training) * self.beta * kl
-        return {"loss": loss / batch.target[0].numel(), "nll": nll, "kl": kl}
+        return {"loss": loss / batch.target[0].numel(), "nll": nll, "kl": kl, "kl_per_value": kl / code.shape[1]}
 
     def encode(self, x: Tensor) -> Tensor:
         return split(self.encoder(x))[0]

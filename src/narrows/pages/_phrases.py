@@ -79,6 +79,23 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
      r"bước \1 trên \2: dừng sớm, mất mát trên dữ liệu để riêng tốt nhất ở bước \3"),
     (r"step (\d+): the loss was not a number; went back to step (\d+) and on with learning rate (\S+)",
      r"bước \1: mất mát không còn là số; quay lại bước \2 và tiếp tục với tốc độ học \3"),
+    (r"step (\d+): the code says almost nothing of the input \((\S+) nats a value\); a lower beta, a longer warm-up or "
+     r"free bits help",
+     r"bước \1: mã hầu như không cho biết gì về đầu vào (\2 nat mỗi giá trị); hãy giảm beta, kéo dài giai đoạn tăng "
+     r"dần hoặc dùng free bits"),
+    (r"step (\d+): level (\d+) of the code says almost nothing \((\S+) nats\); fewer levels, a longer warm-up or free "
+     r"bits help",
+     r"bước \1: tầng \2 của mã hầu như không cho biết gì (\3 nat); hãy giảm số tầng, kéo dài giai đoạn tăng dần hoặc "
+     r"dùng free bits"),
+    (r"step (\d+): most of the codebook is not used \((\S+) is\); a smaller codebook, or more data, helps",
+     r"bước \1: phần lớn bảng mã không được dùng (chỉ dùng \2); hãy dùng bảng mã nhỏ hơn hoặc thêm dữ liệu"),
+    (r"step (\d+): half of the units or more are dead \((\S+)\); fewer units, a larger k or a lower learning rate "
+     r"helps",
+     r"bước \1: từ một nửa số đơn vị trở lên đã chết (\2); hãy giảm số đơn vị, tăng k hoặc giảm tốc độ học"),
+    (r"step (\d+): the critic has won \(it is right in (\S+)\), so codes drift from the prior; a lower learning rate "
+     r"helps",
+     r"bước \1: bộ phê bình đã thắng (đúng \2), nên mã lệch khỏi phân phối tiên nghiệm; hãy giảm tốc độ học"),
+    (r"step (\d+): no longer so: (.*)", r"bước \1: cảnh báo trước đó không còn đúng"),
 )  # fmt: skip
 _KNOWN = tuple((re.compile(pattern, re.DOTALL), said) for pattern, said in _VIETNAMESE)
 

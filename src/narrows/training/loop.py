@@ -29,6 +29,7 @@ from narrows.training._stepping import Stepper, Supply
 from narrows.training._stopping import listen_for_stop
 from narrows.training.config import TrainingConfig
 from narrows.training.runs import Run
+from narrows.training.watch import said, watch
 
 _MOST_ROLLBACKS = 8
 """Each halves the steps: after eight they are 1/256 of what was asked, and something else is wrong."""
@@ -51,7 +52,7 @@ class History:
     parts: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     """(step, every named loss)"""
     remarks: list[str] = field(default_factory=list)
-    """Rollbacks, smaller micro-batches, an early stop."""
+    """Rollbacks, smaller micro-batches, an early stop, and what `watch` saw."""
     seconds: float = 0.0
     """Training clock, evaluations included, summed over resumed parts."""
 
@@ -239,7 +240,18 @@ class _Training:
             self.best_score, self.best_step = math.inf if score is None else score, self.step
             self.best = self.stepper.average.state()
         self._tell("evaluated", **means, held_out=score)
+        self._warn(means)
         return True
+
+    def _warn(self, means: dict[str, float]) -> None:
+        """Say once what goes wrong without an error, and at the end what of it has passed."""
+        now, before = watch(means, self.step / self.plan.total), said(self.history.remarks)
+        for mark, sentence in now:
+            if mark not in before:
+                self._say("warning", remark=f"step {self.step}: {sentence}")
+        if self.step == self.plan.total:
+            for mark in sorted(before - {mark for mark, _ in now}):
+                self._say("passed", remark=f"step {self.step}: no longer so: {mark}")
 
     def _patience_is_over(self) -> bool:
         waited = (self.step - self.best_step) // self.plan.evaluate_every
