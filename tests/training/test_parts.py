@@ -211,19 +211,39 @@ def test_a_generator_follows_from_its_purpose_and_place_alone():
 # Precision
 
 
-def net(*layers):
+def net(*layers, shape=None):
     module = Small()
     module.extra = nn.Sequential(*layers)  # type: ignore[assignment]
+    if shape:
+        module.shape = shape  # type: ignore[assignment]
     return module
 
 
 def test_precision_is_what_was_asked_for():
     for asked in ("32-true", "64-true", "bf16-mixed"):
-        assert choose_precision(asked, "cpu", Small()) == asked
+        assert choose_precision(asked, "cpu", Small(), 128) == asked
 
 
 def test_double_precision_stays_double():
-    assert choose_precision("auto", "cpu", net(nn.Conv2d(1, 1, 3)).double()) == "64-true"
+    assert choose_precision("auto", "cpu", net(nn.Conv2d(1, 1, 3)).double(), 128) == "64-true"
+
+
+def test_half_precision_is_taken_where_the_device_has_it_and_the_net_gains(monkeypatch):
+    nets = {
+        "conv": net(nn.Conv2d(1, 8, 3)),
+        "wide": net(nn.Linear(784, 512), shape=(1, 28, 28)),
+        "narrow": net(nn.Linear(64, 32), shape=(1, 8, 8)),
+        "table": net(nn.Linear(784, 512), shape=(784,)),
+    }
+
+    def taken(rows):
+        return {name for name in nets if choose_precision("auto", "cpu", nets[name], rows) == "bf16-mixed"}
+
+    monkeypatch.setattr(_device, "half_precision", lambda device: None)
+    assert taken(128) == set()
+    monkeypatch.setattr(_device, "half_precision", lambda device: "bf16-mixed")
+    assert taken(128) == {"conv", "wide"}
+    assert taken(16) == {"conv"}
 
 
 # Events
@@ -313,12 +333,3 @@ def test_a_thread_that_cannot_listen_trains_all_the_same():
     thread.start()
     thread.join()
     assert answers == [0]
-
-
-def test_half_precision_is_only_taken_where_the_device_has_it(monkeypatch):
-    wide = net(nn.Conv2d(1, 8, 3))
-    monkeypatch.setattr(_device, "half_precision", lambda device: None)
-    assert choose_precision("auto", "cpu", wide) == "32-true"
-    monkeypatch.setattr(_device, "half_precision", lambda device: "bf16-mixed")
-    assert choose_precision("auto", "cpu", wide) == "bf16-mixed"
-    assert choose_precision("auto", "cpu", Small()) == "32-true"  # too small to gain

@@ -21,6 +21,8 @@ from narrows.training.config import TrainingConfig
 from narrows.training.seeds import generator
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+_MULTIPLICATIONS_FOR_HALF = 20_000_000
+"""Rows at once, times the weights of all matrices, from which bf16 was faster: `choose_precision`."""
 
 
 class Supply(NamedTuple):
@@ -45,8 +47,8 @@ class Stepper:
         self.micro = config.micro_batch or config.batch_size
         self._order: tuple[int, Tensor] | None = None
         device = _device.choose(config.device)
-        convolutional = any(isinstance(m, nn.Conv2d) for m in module.modules())
-        precision = choose_precision(config.precision, device, module)
+        convolutional = _is_convolutional(module)
+        precision = choose_precision(config.precision, device, module, min(self.micro, config.batch_size))
         mixed = precision == "bf16-mixed"
         if mixed:
             from narrows.training._precision import KeepInputs
@@ -211,14 +213,27 @@ class Stepper:
         return bool(count == self.fabric.world_size)
 
 
-def choose_precision(asked: str, device: str, module: Trainable) -> str:
-    """ "32-true", "64-true" or "bf16-mixed": what was asked for, or what "auto" means for this module and device."""
+def choose_precision(asked: str, device: str, module: Trainable, rows: int) -> str:
+    """ "32-true", "64-true" or "bf16-mixed": what was asked for, or what "auto" means for `rows` examples at once.
+
+    bf16 where the device has it in hardware and it was seen to bring the same quality sooner. On MNIST at batch 128
+    and one thread, processor seconds for the same steps and the held-out squared error: 784-512-256-32, four passes,
+    18.5 s and 5.420 in 32 bits, 10.7 s and 5.425 in bf16; `conv`, one and a half passes, 76.7 s and 7.07 against
+    50.8 s and 7.10. Small nets lose by it, up to half of their speed: below 2e7 multiplications a step of matrices
+    there was no gain. Tables stay in 32 bits: pictures have 8 bits to lose, as bf16 has, and columns more.
+    """
     if asked != "auto":
         return asked
     if next(module.parameters()).dtype == torch.float64:
         return "64-true"
-    convolutional = any(isinstance(m, nn.Conv2d) for m in module.modules())
-    return (_device.half_precision(device) if convolutional else None) or "32-true"
+    matrices = sum(layer.weight.numel() for layer in module.modules() if isinstance(layer, nn.Linear))
+    of_pictures = len(getattr(module, "shape", ())) == 3
+    pays = _is_convolutional(module) or (of_pictures and rows * matrices >= _MULTIPLICATIONS_FOR_HALF)
+    return (_device.half_precision(device) if pays else None) or "32-true"
+
+
+def _is_convolutional(module: nn.Module) -> bool:
+    return any(isinstance(layer, nn.Conv2d) for layer in module.modules())
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

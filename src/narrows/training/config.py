@@ -39,7 +39,7 @@ class TrainingConfig:
     patience: int = 0
     """Stop after this many evaluations without a better held-out loss; 0 never stops early."""
     precision: str = "auto"
-    """"32-true", "64-true", "bf16-mixed", or "auto": bf16 where the processor has it and the net is convolutional."""
+    """"32-true", "64-true", "bf16-mixed", or "auto": bf16 where the processor has it and the net gains by it."""
     micro_batch: int | None = None
     """Examples that go through the net at once; gradients add up to the whole batch. None is the whole batch."""
     checkpoint_minutes: float = 1.0
