@@ -94,6 +94,8 @@ def _noise(picture: Tensor) -> float:
     """Standard deviation, by the median of the finest wavelets; 0 where there is none to be seen."""
     from skimage.restoration import estimate_sigma
 
+    if min(picture.shape[1:]) < 3:
+        return 0.0
     found = float(np.mean([estimate_sigma(one.numpy()) for one in picture]))
     return found if math.isfinite(found) else 0.0
 
