@@ -26,6 +26,14 @@ SORTS = {
     "denoising-conv": {"shape": (1, 8, 8), "kind": "denoising", "architecture": "conv", "code_size": 4, "n_nodes": 4},
     "undercomplete-resnet": {"shape": (3, 9, 8), "architecture": "resnet", "code_size": 4, "n_nodes": (4,)},
     "variational-table": {"shape": (5,), "kind": "variational", "code_size": 2, "n_nodes": (8,)},
+    "vqvae-conv": {
+        "shape": (1, 9, 8),
+        "kind": "vqvae",
+        "architecture": "conv",
+        "n_nodes": 4,
+        "options": {"codebook": 8},
+    },
+    "hierarchical-mlp": {"shape": (6,), "kind": "hierarchical", "code_size": 3, "n_nodes": (8,)},
     "denoise-unet": {"shape": (1, 16, 16), "task": "denoise", "n_nodes": (8, 8), "loss": "charbonnier"},
 }
 """Folder name, behind the format number, to the arguments of `make`."""
