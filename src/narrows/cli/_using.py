@@ -1,4 +1,4 @@
-"""What one does with a model's codes: encode, decode, reconstruct, sample, interpolate."""
+"""What one does with a model's codes: encode, decode, reconstruct, sample, interpolate, traverse."""
 
 from __future__ import annotations
 
@@ -80,6 +80,15 @@ def sample(
     out: Output,
     model: ModelPlace,
     n: Annotated[int, typer.Option("--n", min=1, help="How many.")] = 16,
+    prior: Annotated[
+        str | None,
+        typer.Option(help="Where codes are drawn from: normal, mixture, flow, autoregressive. [default: the model's]"),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="What the model was fitted on: fits --prior, and shows whether it copies."),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the fitted prior in MODEL.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same.")] = 0,
     to: Annotated[
         Path, typer.Option("--out", help="Folder for the pictures; a .csv or .npy for a table's rows.")
@@ -88,12 +97,26 @@ def sample(
 ) -> dict[str, Any]:
     """Draw new pictures or rows from a model with a prior.
 
-    Pictures come with a contact sheet.
+    Pictures come with a contact sheet. With --data, samples are compared with what was learned from: how near they lie
+    to it, beside how near held-out examples lie, and the nearest ones on a sheet.
     """
     warm_up()
-    from narrows.using import codes
+    from narrows.measuring.drawing import draw_to_files
 
-    return _told(out, codes.sample_to_files(_place(model), n, seed, to, force=force))
+    found = draw_to_files(_place(model), n, seed, to, prior=prior, data=data, keep=keep, force=force)
+    _notes(out, found.written.skipped, found.written.notes)
+    told = _told(out, found.written) | {"prior": found.prior}
+    if found.check is not None:
+        out.say(found.check.sentence())
+        if found.nearest:
+            out.say(f"each beside the nearest training picture: {found.nearest}")
+        told["memorisation"] = {
+            "outcome": found.check.outcome, "sentence": found.check.sentence(), "nearest_sheet": found.nearest,
+            "threshold": found.check.threshold, "nearer": found.check.nearer._asdict(),
+            "nearest_is_training": found.check.to_training._asdict(), "chance": found.check.chance,
+            "distances": found.check.distances.tolist(),
+        }  # fmt: skip
+    return told
 
 
 def interpolate(
@@ -102,6 +125,9 @@ def interpolate(
     first: Annotated[str, typer.Argument(metavar="FIRST", help="A picture.")],
     last: Annotated[str, typer.Argument(metavar="LAST", help="Another picture.")],
     steps: Annotated[int, typer.Option(min=2, help="Pictures, both ends included.")] = 8,
+    spherical: Annotated[
+        bool, typer.Option("--spherical", help="On an arc, as suits codes near N(0, I), instead of a line.")
+    ] = False,
     to: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("interpolated"),
     force: Force = False,
 ) -> dict[str, Any]:
@@ -112,7 +138,29 @@ def interpolate(
     warm_up()
     from narrows.using import codes
 
-    return _told(out, codes.interpolate_to_files(_place(model), first, last, steps, to, force=force))
+    found = codes.interpolate_to_files(_place(model), first, last, steps, to, spherical=spherical, force=force)
+    return _told(out, found)
+
+
+def traverse(
+    out: Output,
+    model: ModelPlace,
+    data: Data,
+    steps: Annotated[int, typer.Option(min=2, help="Stops along each value.")] = 7,
+    to: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("traversed"),
+    force: Force = False,
+) -> dict[str, Any]:
+    """Change one code value at a time, and see what it does.
+
+    Starts from the first picture of DATA; each value goes over the range that it has in DATA. The contact sheet has a
+    row for each of the 16 values that vary most; stops.csv says which they are.
+    """
+    warm_up()
+    from narrows.using import codes
+
+    found = codes.traverse_to_files(_place(model), data, to, steps=steps, force=force)
+    _notes(out, found.skipped, found.notes)
+    return _told(out, found) | {"stops": to / "stops.csv"}
 
 
 def _place(model: str) -> Path:

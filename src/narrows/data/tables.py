@@ -30,6 +30,33 @@ class Table(NamedTuple):
 
 def read_csv(path: Path, *, to_learn: bool = True) -> Table:
     """A CSV of numbers; comma, semicolon (then decimal commas are read too) or tab. Raises BadData."""
+    names, body, mark = _cells(path, to_learn)
+    kept, columns, dropped = [], [], []
+    for index, name in enumerate(names):
+        cells = [row[index] for row in body]
+        values = [np.nan if c.strip().lower() in _MISSING else _number(c, mark) for c in cells]
+        if any(value is None for value in values):
+            dropped.append(name)
+        else:
+            kept.append(np.array(values, dtype=np.float64))
+            columns.append(name)
+    if not kept:
+        raise BadData(f"{path} has no column of numbers ({', '.join(names[:5])}); encode its texts as numbers first")
+    notes = (f"text columns left out: {', '.join(dropped)}",) if dropped else ()
+    return checked(np.stack(kept, 1), tuple(columns), notes, str(path), to_learn=to_learn)
+
+
+def read_column(path: Path, name: str, *, to_learn: bool = True) -> list[str | None]:
+    """One column as texts, None where a cell is missing; in the rows that `read_csv` gives. Raises BadData."""
+    names, body, _ = _cells(path, to_learn)
+    if name not in names:
+        raise BadData(f"{path} has no column called {name!r}; it has {', '.join(names[:20])}")
+    at = names.index(name)
+    return [None if row[at].strip().lower() in _MISSING else row[at].strip() for row in body]
+
+
+def _cells(path: Path, to_learn: bool) -> tuple[list[str], list[list[str]], str]:
+    """Names of all columns, the rows below them, and what stands between cells."""
     try:
         text = _text(path.read_bytes())
     except OSError as error:
@@ -61,19 +88,7 @@ def read_csv(path: Path, *, to_learn: bool = True) -> Table:
     header = [cell.strip() or f"column {i}" for i, cell in enumerate(rows[0], 1)] if has_header else None
     body = rows[1:] if has_header else rows
     names = header or [f"column {i}" for i in range(1, width + 1)]
-    kept, columns, dropped = [], [], []
-    for index, name in enumerate(_unique(names)):
-        cells = [row[index] for row in body]
-        values = [np.nan if c.strip().lower() in _MISSING else _number(c, mark) for c in cells]
-        if any(value is None for value in values):
-            dropped.append(name)
-        else:
-            kept.append(np.array(values, dtype=np.float64))
-            columns.append(name)
-    if not kept:
-        raise BadData(f"{path} has no column of numbers ({', '.join(names[:5])}); encode its texts as numbers first")
-    notes = (f"text columns left out: {', '.join(dropped)}",) if dropped else ()
-    return checked(np.stack(kept, 1), tuple(columns), notes, str(path), to_learn=to_learn)
+    return _unique(names), body, mark
 
 
 def _text(data: bytes) -> str:

@@ -151,8 +151,9 @@ class Model(nn.Module):
             codes = self.autoencoder.draw(n, generator)  # type: ignore[operator]
         else:
             raise NotSupported(
-                f"{self.kind} has no prior to draw codes from; fit one on the codes of its training data with "
-                f"narrows.using.sample.fit_prior, or fit with --kind variational"
+                f"{self.kind} has no prior to draw codes from; fit one on the codes of its training data: narrows "
+                f"sample MODEL --prior mixture --data TRAINING-DATA (narrows.using.sample.fit_prior in Python), or fit "
+                f"with --kind variational"
             )
         return self._in_parts(self._decode, codes)
 

@@ -24,6 +24,7 @@ from narrows.using.results import (
     write_pictures,
     write_sheet,
 )  # fmt: skip
+from narrows.using.walks import traverse
 
 _ROWS = "rows.csv"
 
@@ -86,13 +87,35 @@ def reconstruct_to_files(place: Path, data: Any, to: Path, *, force: bool = Fals
     return found
 
 
-def sample_to_files(place: Path, n: int, seed: int, to: Path, *, force: bool = False) -> Written:
-    """`n` new examples, pictures with a contact sheet. Raises NotSupported without a prior."""
-    model = load(place)
-    return _write(model, LoadedModel(model).sample(n, seed=seed), _numbered(n), to, force, sheet=True)
+def write_results(model: Model, results: np.ndarray, n: int, to: Path, force: bool) -> Written:
+    """`n` results under their numbers, pictures with a contact sheet."""
+    return _write(model, results, _numbered(n), to, force, sheet=True)
 
 
-def interpolate_to_files(place: Path, first: str, last: str, steps: int, to: Path, *, force: bool = False) -> Written:
+def traverse_to_files(place: Path, data: Any, to: Path, *, steps: int = 7, force: bool = False) -> Written:
+    """From the code of the first example of `data`, one code value at a time, over the range that it has in `data`:
+    the pictures, and a contact sheet with a row for each value, the one that varies most first. `stops.csv` says which
+    value each row is and what it was set to. Raises NotSupported for tables, grids and models without a code."""
+    model = _with_code(place)
+    if model.form != "picture":
+        raise NotSupported("this model is for tables, and a traversal is looked at: fit one on pictures first")
+    dataset = read_for(model, data)
+    codes = torch.cat([model.encode(dataset.source.take(part)) for part in in_parts(dataset)])
+    found = traverse(model, codes, codes[0], steps=steps)
+    names = [f"value-{value + 1:04}-step-{at + 1:02}" for value in found.values.tolist() for at in range(steps)]
+    numbers = to / "stops.csv"
+    check_numbers_file(numbers, force=force)
+    results = found.results.flatten(0, 1).clamp(0, 1).numpy()
+    written = _write(model, results, names, to, force, sheet=True, columns=steps)
+    values = [str(value + 1) for value in found.values.tolist()]
+    write_numbers(numbers, found.stops.numpy(), values, [f"step {at + 1}" for at in range(steps)])
+    written.skipped, written.notes = _said(dataset)
+    return written
+
+
+def interpolate_to_files(
+    place: Path, first: str, last: str, steps: int, to: Path, *, spherical: bool = False, force: bool = False
+) -> Written:
     """From one picture to another through the codes between, both ends included."""
     model = _with_code(place)
     if model.form != "picture":
@@ -103,7 +126,7 @@ def interpolate_to_files(place: Path, first: str, last: str, steps: int, to: Pat
         if len(dataset.source) != 1:
             raise BadData(f"{end} holds {len(dataset.source)} pictures; each end of the walk is one picture file")
         ends.append(dataset.source.take(torch.tensor([0]))[0])
-    walk = LoadedModel(model).interpolate(ends[0], ends[1], steps=steps)
+    walk = LoadedModel(model).interpolate(ends[0], ends[1], steps=steps, spherical=spherical)
     return _write(model, walk, _numbered(steps), to, force, sheet=True, columns=steps)
 
 

@@ -16,6 +16,7 @@ from narrows.data.arrays import as_batch
 from narrows.model.folder import load as load_model
 from narrows.model.model import Model
 from narrows.training.seeds import generator
+from narrows.using import walks
 from narrows.using.restore import restore as restore_picture
 
 
@@ -71,19 +72,19 @@ class LoadedModel:
         if prior is not None and prior != held:
             raise NotSupported(
                 f"this model holds {f'the prior {held}' if held else 'no fitted prior'}, not {prior}; fit it on the "
-                f"codes of the training data: narrows.using.sample.fit_prior(model, codes, {prior!r})"
+                f"codes of the training data: narrows.using.sample.fit_prior(model, codes, {prior!r}), or narrows "
+                f"sample MODEL --prior {prior} --data TRAINING-DATA"
             )
         return self._bounded(self.model.draw(n, generator(seed, "sample"))).numpy()
 
-    def interpolate(self, first: Any, last: Any, *, steps: int = 8) -> np.ndarray:
-        """From one picture to another through the codes between: (steps, C, H, W), both ends included."""
-        if steps < 2:
-            raise BadOption(f"steps={steps}; both ends are steps, so it takes 2 or more")
+    def interpolate(self, first: Any, last: Any, *, steps: int = 8, spherical: bool = False) -> np.ndarray:
+        """From one picture to another through the codes between: (steps, C, H, W), both ends included. `spherical`
+        walks on an arc instead of a line, as suits codes near N(0, I)."""
         if self.model.code_size is None:
             raise NotSupported(f"this model's kind, {self.model.kind}, has no code to walk through")
-        ends = torch.cat([self.model.encode(self._inside(end)[0][:1]) for end in (first, last)])
-        share = torch.linspace(0, 1, steps)[:, None]
-        return self._bounded(self.model.decode((1 - share) * ends[:1] + share * ends[1:])).numpy()
+        one, other = (self.model.encode(self._inside(end)[0][:1])[0] for end in (first, last))
+        walk = walks.spherical if spherical else walks.linear
+        return self._bounded(self.model.decode(walk(one, other, steps))).numpy()
 
     def _inside(self, data: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
         if self.model.form == "picture":

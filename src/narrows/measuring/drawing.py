@@ -1,0 +1,107 @@
+"""New examples to files, with a look at whether they are new: the samples beside the nearest training examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows._errors import BadOption, NotSupported
+from narrows.data.splits import split
+from narrows.measuring.assess import comparable
+from narrows.measuring.memorisation import Memorisation, check_memorisation
+from narrows.model.folder import load, save
+from narrows.training.seeds import generator
+from narrows.using.codes import Written, write_results
+from narrows.using.reading import read_for
+from narrows.using.results import picture_paths, write_sheet
+from narrows.using.sample import fit_prior
+
+NEAREST = "nearest-training-pictures.png"
+_SHARES = (0.1, 0.05)
+"""Of the data that `fit` holds out and validates by, unless told otherwise."""
+_MOST_SHOWN = 64
+_COLUMNS = 8
+
+
+class Drawn(NamedTuple):
+    """What `draw_to_files` did."""
+
+    written: Written
+    prior: str
+    """The fitted prior's name, or "the kind's own"."""
+    check: Memorisation | None
+    """None without the data."""
+    nearest: Path | None
+    """A sheet: every sample with the nearest training picture under it."""
+
+
+def draw_to_files(
+    place: Path, n: int, seed: int, to: Path, *, prior: str | None = None, data: Any = None, keep: bool = False,
+    force: bool = False,
+) -> Drawn:  # fmt: skip
+    """`n` new examples below `to`. `data` is what the model was fitted on: a prior that the model does not hold is
+    fitted on its codes (and kept in the model with `keep`), and the samples are compared with it.
+
+    Raises NotSupported where there is no prior and no data, and whatever fitting a prior raises.
+    """
+    model = load(place)
+    dataset = None if data is None else read_for(model, data)
+    sides = None
+    if dataset is not None:
+        learned, held_out, _ = split(dataset.keys, _SHARES)
+        sides = dataset.source.take(learned), dataset.source.take(held_out)
+    held = model.card.get("prior", {}).get("name")
+    if prior is not None and prior != held:
+        if sides is None:
+            raise NotSupported(
+                f"this model holds {f'the prior {held}' if held else 'no fitted prior'}, not {prior}; give the data "
+                f"that it was fitted on: narrows sample {place} --prior {prior} --data TRAINING-DATA"
+            )
+        fit_prior(model, model.encode(sides[0]), prior, seed=seed)
+        if keep:
+            save(model, place, readme=_readme(place), force=True)
+    elif keep:
+        raise BadOption("--keep keeps a prior that was just fitted; name it with --prior, such as --prior mixture")
+    drawn = model.draw(n, generator(seed, "sample"))
+    drawn = drawn.clamp(0, 1) if model.form == "picture" else drawn
+    sheets = picture_paths([NEAREST], to, 1, force=force) if sides is not None and model.form == "picture" else []
+    written = write_results(model, drawn.numpy(), n, to, force)
+    used = model.card.get("prior", {}).get("name") or "the kind's own"
+    if sides is None:
+        return Drawn(written, used, None, None)
+    if dataset is not None:
+        written.skipped, written.notes = list(dataset.triage.skipped), list(dataset.triage.notes)
+        if model.card["data"].get("examples") != _counts(dataset.keys):
+            written.notes.append("these are not the data of the fit, or it held out another share: read with care")
+    found = check_memorisation(*(comparable(model, x) for x in (drawn, *sides)), seed=seed)
+    shown = _pairs(drawn, sides[0][found.nearest]) if sheets else None
+    columns = min(n, _COLUMNS)
+    sheet = None if shown is None else write_sheet(shown, sheets[0], force=force, columns=columns)
+    return Drawn(written, used, found, sheet)
+
+
+def _counts(keys: tuple[str, ...]) -> dict[str, int]:
+    """As a card has them."""
+    learned, held_out, validation = split(keys, _SHARES)
+    return {"training": len(learned), "validation": len(validation), "held_out": len(held_out)}
+
+
+def _readme(place: Path) -> str:
+    path = place / "README.md"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _pairs(samples: Tensor, nearest: Tensor) -> np.ndarray:
+    """Rows of samples, each with the row of the nearest training pictures under it."""
+    count = min(len(samples), _MOST_SHOWN)
+    rows = []
+    for start in range(0, count, _COLUMNS):
+        for side in (samples, nearest):
+            row = side[start : min(start + _COLUMNS, count)]
+            gap = torch.ones(_COLUMNS - len(row), *row.shape[1:])
+            rows.append(torch.cat([row, gap]) if count > _COLUMNS else row)
+    return torch.cat(rows).numpy()

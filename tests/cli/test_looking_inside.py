@@ -1,0 +1,95 @@
+"""evaluate with labels, likelihood and samples; traverse; sample beside its data; walks on an arc."""
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def pixels(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+@pytest.fixture
+def sorted_digits(tmp_path, pictures):
+    pictures(tmp_path / "sorted" / "zeros", count=12)
+    pictures(tmp_path / "sorted" / "ones", count=12, first=12)
+    return tmp_path / "sorted"
+
+
+def test_evaluate_says_what_was_asked_for_beside_the_error(run, coder, sorted_digits):
+    asked = ("--labels", "folders", "--likelihood", 20, "--samples", 10)
+    ran = run("evaluate", coder, sorted_digits, *asked, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["probe"]["classes"] == 2 and 0 <= ran.json["probe"]["logistic"]["value"] <= 1
+    assert ran.json["likelihood"]["samples"] == 20 and ran.json["likelihood"]["count"] == 24
+    assert ran.json["samples"]["space"].startswith("random convolutions") and ran.json["samples"]["frechet"] > 0
+    assert ran.json["code_use"]["size"] == 3
+    words = run("evaluate", coder, sorted_digits, *asked).out
+    for part in ("linear classifier:", "nearest codes:", "negative log-likelihood:", "Frechet distance", "in use"):
+        assert part in words
+
+
+def test_evaluate_takes_a_column_of_labels(run, rows_model, tmp_path):
+    rows = np.random.default_rng(1).normal(size=(30, 3))
+    lines = [f"{a:.3f},{b:.3f},{c:.3f},{'high' if a > 0 else 'low'}" for a, b, c in rows]
+    (tmp_path / "named.csv").write_text("\n".join(["a,b,c,level", *lines]) + "\n")
+    ran = run("evaluate", rows_model, "named.csv", "--labels", "level", "--json")
+    assert ran.code == 0 and ran.json["probe"]["judged"] > 0
+    refused = run("evaluate", rows_model, "named.csv", "--labels", "lebel")
+    assert refused.code == 1 and "no column called 'lebel'; it has a, b, c, level" in refused.err
+
+
+def test_what_a_model_cannot_do_is_said(run, rows_model, denoiser, digits):
+    (digits.parent / "rows.csv").write_text("a,b,c\n1,2,3\n2,1,0\n")
+    assert "undercomplete, has no likelihood" in run("evaluate", rows_model, "rows.csv", "--likelihood", 5).err
+    assert "has no code" in run("traverse", denoiser, "digits").err
+    assert "for tables" in run("traverse", rows_model, "rows.csv").err
+    assert "no fitted prior, not mixture; give the data" in run("sample", rows_model, "--prior", "mixture").err
+
+
+def test_traverse_writes_a_row_of_pictures_for_each_value(run, coder, digits):
+    ran = run("traverse", coder, "digits", "--steps", 5, "--out", "walks", "--json")
+    assert ran.code == 0 and ran.json["count"] == 15, ran.err
+    with open("walks/stops.csv", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["name", "step 1", "step 2", "step 3", "step 4", "step 5"] and len(rows) == 4
+    assert sorted(row[0] for row in rows[1:]) == ["1", "2", "3"]
+    assert all(float(row[1]) < float(row[5]) for row in rows[1:])
+    assert pixels("walks/contact-sheet.png").shape == (3 * 10 + 2, 5 * 10 + 2)
+    assert run("traverse", coder, "digits", "--out", "walks").code == 1
+
+
+def test_sample_beside_its_data_says_whether_it_copies_and_shows_the_nearest(run, coder):
+    data = coder.parent / "pictures"
+    ran = run("sample", coder, "--n", 10, "--data", data, "--out", "new", "--json")
+    assert ran.code == 0, ran.err
+    told = ran.json["memorisation"]
+    assert told["outcome"] in ("copies", "near", "new") and len(told["distances"]) == 10
+    assert ran.json["prior"] == "the kind's own" and ran.json["notes"] == []
+    assert pixels("new/nearest-training-pictures.png").shape == (4 * 10 + 2, 8 * 10 + 2)
+
+
+def test_sample_fits_the_prior_that_is_asked_for_and_keeps_it_on_request(run, coder, tmp_path):
+    import shutil
+
+    shutil.copytree(coder, tmp_path / "model")
+    data = coder.parent / "pictures"
+    ran = run("sample", "model", "--prior", "normal", "--data", data, "--n", 3, "--out", "a", "--json")
+    assert ran.code == 0 and ran.json["prior"] == "normal"
+    assert "no fitted prior" in run("sample", "model", "--prior", "normal", "--out", "b").err
+    assert run("sample", "model", "--prior", "normal", "--data", data, "--n", 3, "--out", "c", "--keep").code == 0
+    assert run("sample", "model", "--prior", "normal", "--n", 3, "--out", "d").code == 0
+    first, second = (pixels(f"{folder}/0001.png") for folder in "ad")
+    assert np.array_equal(first, second)
+    assert "--keep keeps a prior" in run("sample", "model", "--keep", "--out", "e").err
+
+
+def test_interpolate_walks_on_an_arc_when_asked(run, coder, digits):
+    for name, more in (("line", ()), ("arc", ("--spherical",))):
+        words = ("interpolate", coder, "digits/001.png", "digits/007.png", "--steps", 4, "--out", name)
+        assert run(*words, *more).code == 0
+    line, arc = (pixels(f"{name}/contact-sheet.png") for name in ("line", "arc"))
+    assert line.shape == arc.shape
