@@ -78,6 +78,25 @@ class _Lines:
         sys.stderr.flush()
 
 
+@contextlib.contextmanager
+def sweeping() -> Iterator[Callable[[Event], None]]:
+    """A function that takes the events of sweeps: one line a trial, and none of what happens inside it."""
+    yield _trial
+
+
+def _trial(event: Event) -> None:
+    name = event["event"]
+    if name in _PHASES:
+        _Lines._write(_PHASES[name])
+    elif name == "size":
+        _Lines._write(f"code of {event['code_size']}, seed {event['seed']}, round {event['round'] + 1}")
+    elif name == "trial":
+        drawn = {key: value for key, value in event.items() if key not in ("event", "number", "trials")}
+        said = ", ".join(f"{key}={value:.3g}" if isinstance(value, float) else f"{key}={value}"
+                         for key, value in drawn.items())  # fmt: skip
+        _Lines._write(f"net {event['number']} of {event['trials']}: {said or 'the defaults'}")
+
+
 def time_left(event: Event) -> str:
     """ "1:05 left", from the steps done and the training clock."""
     step, seconds = event["step"], event["seconds"]

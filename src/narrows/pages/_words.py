@@ -271,6 +271,45 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "detail": ("A detail, enlarged", "Một chi tiết phóng to"),
     "yours": ("The same with your own", "Làm tương tự với dữ liệu của bạn"),
+    # The page of `size`
+    "size title": ("How big a code?", "Mã nên lớn bao nhiêu?"),
+    "size byline": (
+        "{count} sizes tried on {examples} {what}, {seconds} of training",
+        "Đã thử {count} kích thước trên {examples} {what}, huấn luyện {seconds}",
+    ),
+    "size curve": ("Error by code size", "Sai số theo kích thước mã"),
+    "size axis": ("values in the code (each step doubles it)", "số giá trị trong mã (mỗi bậc gấp đôi)"),
+    "size learned": ("on training examples", "trên mẫu huấn luyện"),
+    "size held out": ("on held-out examples", "trên mẫu để riêng"),
+    "size half": ("after half of the training", "khi huấn luyện được một nửa"),
+    "size answer": ("the answer: {size}", "câu trả lời: {size}"),
+    "size table": ("Every size", "Từng kích thước"),
+    "size memorised": ("nearer to a training example", "gần một mẫu huấn luyện hơn"),
+    "size state": ("error at the end", "sai số lúc kết thúc"),
+    "size falls": ("still falling", "vẫn đang giảm"),
+    "size stopped": ("stopped falling", "đã ngừng giảm"),
+    "size error": ("mean squared error", "sai số bình phương trung bình"),
+    "size values": ("code size", "kích thước mã"),
+    "size seeds": ("seeds", "số hạt giống"),
+    "size gap": ("held out over training", "để riêng so với huấn luyện"),
+    "size memory note": (
+        "Nearer to a training example: the share of held-out examples whose reconstruction lies nearer to something "
+        "learned than to themselves. Much of it, with a wide gap, is learning by heart.",
+        "Gần một mẫu huấn luyện hơn: tỉ lệ mẫu để riêng mà bản khôi phục của nó gần một mẫu đã học hơn là gần chính "
+        "nó. Tỉ lệ lớn cùng khoảng cách sai số rộng nghĩa là học thuộc lòng.",
+    ),
+    "size opinion": ("A second opinion, from the data alone", "Ý kiến thứ hai, chỉ từ dữ liệu"),
+    "size local": ("local PCA over growing neighbourhoods", "PCA cục bộ trên các lân cận lớn dần"),
+    "size no gap": ("no clear gap, so no answer", "không có khoảng trống rõ ràng nên không trả lời"),
+    "size twonn": ("TwoNN: the two nearest neighbours", "TwoNN: hai láng giềng gần nhất"),
+    "size linear": ("components of PCA for 95 % of the variance", "số thành phần PCA cho 95 % phương sai"),
+    "size elbow": ("component after which PCA's spectrum falls most", "thành phần mà sau đó phổ PCA giảm mạnh nhất"),
+    "size participation": ("participation ratio", "tỉ số tham gia"),
+    "size noise": (
+        "The data have a floor of white noise: one code value more is allowed to gain {noise} by storing it.",
+        "Dữ liệu có nền nhiễu trắng: mỗi giá trị thêm vào mã được phép giảm {noise} sai số nhờ lưu nhiễu.",
+    ),
+    "size use": ("Fit with this size", "Huấn luyện với kích thước này"),
 }  # fmt: skip
 
 

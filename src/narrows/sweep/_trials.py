@@ -1,0 +1,105 @@
+"""What a sweep has tried, in Optuna's journal: finished trials are kept, the unfinished one goes on.
+
+A trial's weights and errors lie in a folder of its own, and are on the disk before the journal says that it is done.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from narrows._errors import BadRun, NotSupported, WouldOverwrite
+from narrows._files import write_atomically
+
+_JOB, _JOURNAL = "sweep.json", "trials.log"
+
+
+class Trials:
+    """The trials of a sweep over sizes: (code size, seed, round) to what was found."""
+
+    def __init__(self, folder: Path, job: dict[str, Any], force: bool) -> None:
+        self.folder, self.job = folder, job
+        self.study = open_study(folder, job, force, name="size")
+        self.found: dict[tuple[int, int, int], dict[str, Any]] = {}
+        for one in self.study.get_trials(deepcopy=False):
+            if one.state.name == "COMPLETE":
+                key = one.params["code_size"], one.params["seed"], one.params["round"]
+                self.found[key] = dict(one.user_attrs)
+
+    @property
+    def seconds(self) -> float:
+        """Training time of all that is finished."""
+        return sum(one["seconds"] for one in self.found.values())
+
+    def place(self, code_size: int, seed: int, number: int) -> Path:
+        """The folder of one trial."""
+        return self.folder / "trials" / f"size-{code_size}-seed-{seed}-round-{number}"
+
+    def keep(self, key: tuple[int, int, int], error: float, facts: dict[str, Any]) -> None:
+        """A finished trial, in one record."""
+        import optuna
+
+        spaces = {
+            "code_size": optuna.distributions.IntDistribution(1, 65_536, log=True),
+            "seed": optuna.distributions.IntDistribution(0, 1 << 30),
+            "round": optuna.distributions.IntDistribution(0, 64),
+        }
+        params = dict(zip(spaces, key, strict=True))
+        self.study.add_trial(
+            optuna.trial.create_trial(params=params, distributions=spaces, value=error, user_attrs=facts)
+        )
+        self.found[key] = facts
+
+    def end(self) -> None:
+        """Nothing is left to do."""
+        write_atomically(self.folder / _JOB, json.dumps({"job": self.job, "done": True}, indent=1).encode())
+
+
+def open_study(folder: Path, job: dict[str, Any], force: bool, *, name: str, seed: int = 0) -> Any:
+    """The Optuna study of a folder, begun or gone on with.
+
+    Raises NotSupported without Optuna, WouldOverwrite where the folder's sweep is finished, BadRun where it is
+    another; `force` begins anew in both cases.
+    """
+    optuna = need_optuna()
+    stored, job = folder / _JOB, plain(job)
+    before = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else None
+    if before is not None and not force:
+        if before["job"] != job:
+            raise BadRun(
+                f"{folder} is the sweep of other data or settings; repeat the same command to go on, begin anew with "
+                f"--force, or take another --out"
+            )
+        if before.get("done"):
+            raise WouldOverwrite(f"{folder} holds a finished sweep; choose another --out, or replace it with --force")
+    if before is not None and (before.get("done") or before["job"] != job):
+        _forget(folder)
+    write_atomically(stored, json.dumps({"job": job}, indent=1).encode())
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(folder / _JOURNAL)))
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=6)
+    return optuna.create_study(storage=storage, study_name=name, load_if_exists=True, sampler=sampler)
+
+
+def plain(values: dict[str, Any]) -> dict[str, Any]:
+    """As JSON gives them back."""
+    return json.loads(json.dumps(values))
+
+
+def _forget(folder: Path) -> None:
+    """Trials of another sweep: only files that a sweep writes."""
+    (folder / _JOURNAL).unlink(missing_ok=True)
+    for place in (folder / "trials").glob("*-*") if (folder / "trials").is_dir() else ():
+        for path in place.iterdir():
+            path.unlink()
+        place.rmdir()
+
+
+def need_optuna() -> Any:
+    """Optuna, made quiet. Raises NotSupported where it is not installed."""
+    try:
+        import optuna
+    except ImportError as error:
+        raise NotSupported("a sweep needs Optuna; install it with: pip install 'narrows[sweep]'") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna

@@ -1,0 +1,146 @@
+"""`narrows tune`: layers, nodes, loss and learning rate, by a tree-structured Parzen estimator.
+
+Bergstra, Bardenet, Bengio & Kegl 2011, NIPS 24:2546; Optuna's.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from narrows import _fit
+from narrows._errors import BadData, BadOption, TrainingFailed
+from narrows._files import make_folder, write_atomically
+from narrows.data.reading import read
+from narrows.data.splits import content_hash
+from narrows.measuring.evaluate import evaluate
+from narrows.measuring.intervals import Interval, bootstrap, bootstrap_ratio
+from narrows.sweep._size import shape_of, silent
+from narrows.sweep._sizes import Progress
+from narrows.sweep._trials import need_optuna, open_study, plain
+from narrows.training.runs import Run
+from narrows.training.seeds import generator
+
+_LAYERS = (1, 6)
+_NODES = (32, 64, 128, 256, 512, 1024)
+_LOSSES = ("mse", "l1", "bce", "charbonnier")
+_RATES = (2e-4, 5e-3)
+
+
+class Tuned(NamedTuple):
+    """What `tune` gives."""
+
+    best: dict[str, Any]
+    """Settings by name, for `fit`."""
+    error: Interval
+    """Held-out squared error of the best."""
+    ratio: Interval
+    """Of errors, the best over the defaults."""
+    decided: bool
+    """Whether the best is better than the defaults at 95 %."""
+    trials: list[dict[str, Any]]
+    """Every trial's settings, validation error and seconds, the best first."""
+
+
+def tune(
+    data: Any, *, out: str | Path, minutes: float = 20.0, trials: int = 24, force: bool = False,
+    progress: Progress | None = None, **settings: Any,
+) -> Tuned:  # fmt: skip
+    """Layers, nodes, loss and learning rate for one kind and code size; the trials are kept in `out`.
+
+    Every trial has the same time. The first has the defaults. Validation examples choose; held-out ones, which chose
+    nothing, say what was gained. Whatever loss is learned by, squared error compares. What `settings` say is not
+    tuned. Called again after an interruption it goes on.
+
+    Raises NotSupported without Optuna, BadData, BadOption, BadRun, WouldOverwrite, RunStopped.
+    """
+    if not (math.isfinite(minutes) and minutes > 0) or trials < 2:
+        raise BadOption(f"minutes={minutes}, trials={trials}; they take a number above 0 and 2 or more")
+    chosen, config = _fit.parse_settings({**settings, "minutes": minutes / trials})
+    tell = progress or silent
+    need_optuna()
+    import optuna
+
+    tell({"event": "reading"})
+    dataset = read(data, shape=shape_of(chosen), channels=chosen.channels, group_by=chosen.group_by)
+    model = _fit._make(dataset, chosen, config)
+    parts = _fit._parts(dataset, chosen, model, config.seed)
+    if parts.validation is None or not parts.judged:
+        raise BadData("tuning needs validation and held-out examples; leave --validation and --held-out above 0")
+    checked = list(parts.validation.take(torch.arange(len(parts.validation)), generator(config.seed, "validation")))
+    job = {"data": content_hash("".join(sorted(dataset.keys)).encode()), "fit": plain(asdict(chosen)),
+           "training": plain(config.as_dict()), "trials": trials, "set": sorted(settings)}  # fmt: skip
+    folder = make_folder(Path(out))
+    with Run.open(folder / "run"):
+        study = open_study(folder, job, force, name="tune", seed=config.seed)
+        while (number := len(_ended(study))) < trials:
+            trial = _waiting(study) or _next(study, number, chosen, dataset.form, settings)
+            wanted = dict(trial.params)
+            tell({"event": "trial", "number": number + 1, "trials": trials, **wanted})
+            place = folder / "trials" / f"trial-{trial.number}"
+            with Run.open(place) as run:
+                net, rate = _apply(wanted, chosen)
+                one = replace(config, learning_rate=rate or config.learning_rate)
+                model = _fit._make(dataset, net, one)
+                _fit._parts(dataset, net, model, config.seed)  # tables: means and spreads
+                try:
+                    history, _ = _fit._train(model, parts, net, one, run, tell)
+                except TrainingFailed:  # a setting of which nothing can be learned is an answer too
+                    study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+                    continue
+                error = float(evaluate(model, checked).errors.mean())
+                facts = {"errors": evaluate(model, parts.judged).errors.tolist(), "seconds": history.seconds}
+                write_atomically(place / "held-out.json", json.dumps(facts).encode())
+                run.clear()
+            study.tell(trial.number, error)
+        found = sorted((one for one in _ended(study) if one.value is not None), key=lambda one: one.value)
+        if not found:
+            raise TrainingFailed("no trial could be trained; look for extreme values in the data")
+        write_atomically(folder / "sweep.json", json.dumps({"job": job, "done": True}, indent=1).encode())
+    kept = {one.number: _kept(folder, one.number) for one in found}
+    best, default = (torch.tensor(kept[number]["errors"]) for number in (found[0].number, min(kept)))
+    random = generator(config.seed, "tune")
+    ratio = bootstrap_ratio(best, default, generator=random)
+    listed = [{**one.params, "error": one.value, "seconds": kept[one.number]["seconds"]} for one in found]
+    return Tuned(dict(found[0].params), bootstrap(best, generator=random), ratio, ratio.high < 1, listed)
+
+
+def _next(study: Any, number: int, chosen: _fit.FitSettings, form: str, settings: dict[str, Any]) -> Any:
+    """A new trial with its settings drawn; the first has the defaults, as nothing drawn."""
+    trial = study.ask()
+    if not number and not study.get_trials(deepcopy=False)[:-1]:
+        return trial
+    given = {name for name, value in settings.items() if value is not None}
+    if "n_layers" not in given and not isinstance(chosen.n_nodes, tuple):
+        trial.suggest_int("n_layers", *_LAYERS)
+    if "n_nodes" not in given:
+        wide = [width for width in _NODES if width >= (chosen.code_size or 1)]
+        trial.suggest_categorical("n_nodes", wide or [chosen.code_size])
+    if "loss" not in given and form == "picture":
+        trial.suggest_categorical("loss", _LOSSES)
+    if "learning_rate" not in given:
+        trial.suggest_float("learning_rate", *_RATES, log=True)
+    return trial
+
+
+def _apply(wanted: dict[str, Any], chosen: _fit.FitSettings) -> tuple[_fit.FitSettings, float | None]:
+    net = {name: value for name, value in wanted.items() if name != "learning_rate"}
+    return replace(chosen, **net), wanted.get("learning_rate")
+
+
+def _ended(study: Any) -> list[Any]:
+    return [one for one in study.get_trials(deepcopy=False) if one.state.is_finished()]
+
+
+def _waiting(study: Any) -> Any:
+    """The trial that an interruption left."""
+    return next((one for one in study.get_trials(deepcopy=False) if one.state.name == "RUNNING"), None)
+
+
+def _kept(folder: Path, number: int) -> dict[str, Any]:
+    return json.loads((folder / "trials" / f"trial-{number}" / "held-out.json").read_text(encoding="utf-8"))
