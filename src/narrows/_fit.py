@@ -307,7 +307,9 @@ def _take_weights(model: Model, place: str) -> None:
                 f"training cannot begin with {place}: its {part} is {other.card[part]}, and {model.card[part]} was "
                 f"asked for; ask for the same, or leave out --from"
             )
-    model.autoencoder.load_state_dict(other.autoencoder.state_dict())
+    kept = tuple(f"{name}." for name in model.autoencoder.training_only)  # not in the file: these begin anew
+    mine = {name: value for name, value in model.autoencoder.state_dict().items() if name.startswith(kept or ("\0",))}
+    model.autoencoder.load_state_dict(mine | other.autoencoder.state_dict())
 
 
 def _parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Parts:

@@ -1,0 +1,125 @@
+"""The main job: data in, a model folder with its report out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import narrows
+from narrows._errors import BadOption, BadPairing, BadRun, UnknownName, WouldOverwrite
+
+
+@pytest.fixture(scope="module")
+def digits():
+    from sklearn.datasets import load_digits
+
+    return (load_digits().images[:200] / 16).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def fitted(digits, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fit") / "model"
+    return narrows.fit(digits, steps=200, code_size=6, out=folder, command="narrows fit digits")
+
+
+def weights(fitted):
+    return fitted.model.model.state_dict()
+
+
+def test_the_folder_holds_the_model_its_report_and_its_run(fitted):
+    names = {path.name for path in fitted.folder.iterdir()}
+    assert {"model.safetensors", "model.json", "README.md", "report.html", "run"} <= names
+    assert "network" in fitted.report.read_text(encoding="utf-8")
+
+
+def test_the_card_says_what_was_given_and_why_the_rest_was_chosen(fitted):
+    about = fitted.model.card["about"]
+    assert "code_size" in about["given"] and "code_size" not in about["reasons"]
+    assert {"kind", "architecture", "n_layers", "n_nodes", "loss"} <= about["reasons"].keys()
+    assert fitted.model.card["training"]["total"] == 200
+
+
+def test_a_finished_model_is_not_written_over(fitted, digits):
+    with pytest.raises(WouldOverwrite, match="--force"):
+        narrows.fit(digits, steps=200, code_size=6, out=fitted.folder)
+
+
+def test_a_run_goes_on_only_with_its_own_settings_and_data(digits, tmp_path):
+    narrows.fit(digits, steps=10, out=tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(BadRun, match="steps=10"):
+        narrows.fit(digits, steps=20, out=tmp_path)
+    with pytest.raises(BadRun, match="other data"):
+        narrows.fit(digits[:150], steps=10, out=tmp_path)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_gives_others(digits):
+    first, again, other = (weights(narrows.fit(digits, steps=10, seed=seed)) for seed in (1, 1, 2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_without_a_place_nothing_is_written(digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = narrows.fit(digits, steps=5)
+    assert found.folder is None and found.report is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_binary_pictures_get_cross_entropy_and_a_reason(digits):
+    found = narrows.fit((digits > 0.5).astype(np.float32), steps=5)
+    assert found.model.card["loss"] == "bce"
+    assert "within" in found.model.card["about"]["reasons"]["loss"]
+
+
+def test_training_begins_with_the_weights_of_another_model(fitted, digits):
+    alone = narrows.fit(digits, steps=2, code_size=6)
+    begun = narrows.fit(digits, steps=2, code_size=6, begin_with=str(fitted.folder))
+    assert begun.judgement.network.errors.mean() < 0.5 * alone.judgement.network.errors.mean()
+
+
+def test_a_model_with_a_critic_can_be_begun_with(digits, tmp_path):
+    narrows.fit(digits, steps=2, kind="aae", code_size=6, out=tmp_path)
+    narrows.fit(digits, steps=2, kind="aae", code_size=6, begin_with=str(tmp_path))
+
+
+def test_training_begins_only_with_the_same_net(fitted, digits):
+    with pytest.raises(BadPairing, match="kind is"):
+        narrows.fit(digits, steps=2, code_size=7, begin_with=str(fitted.folder))
+
+
+def test_moved_pictures_teach_otherwise_but_are_judged_as_they_are(digits):
+    still = narrows.fit(digits, steps=10)
+    moved = narrows.fit(digits, steps=10, shift=1, mirror=True)
+    assert not torch.equal(
+        weights(still)["autoencoder.encoder.1.weight"], weights(moved)["autoencoder.encoder.1.weight"]
+    )
+    same = zip(still.judgement.network.targets, moved.judgement.network.targets, strict=True)
+    assert all(torch.equal(a, b) for a, b in same)
+
+
+def test_a_task_through_a_code_stands_beside_the_direct_net(digits, tmp_path):
+    found = narrows.fit(
+        digits, steps=5, task="denoise", kind="undercomplete", architecture="mlp", code_size=8, out=tmp_path
+    )
+    assert {"untouched", "direct"} <= found.judgement.alternatives.keys()
+    assert (tmp_path / "run" / "direct").is_dir()
+
+
+def test_nothing_held_out_means_no_verdict(digits):
+    assert narrows.fit(digits, steps=2, held_out=0, validation=0).judgement is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "words"),
+    [
+        ({"code_sise": 3}, UnknownName, "code_size"),
+        ({"shift": -1}, BadOption, "--shift 1"),
+        ({"held_out": 1.0}, BadOption, "0.1"),
+        ({"steps": 3, "epochs": 2}, BadOption, "exactly one budget"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_in_a_sentence(digits, settings, error, words):
+    with pytest.raises(error, match=words):
+        narrows.fit(digits, **{"steps": 2, **settings} if "epochs" not in settings else settings)
