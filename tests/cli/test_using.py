@@ -166,6 +166,13 @@ def test_columns_are_found_by_their_names(run, rows_model):
     assert "left out: more" in ran.err
 
 
+def test_a_table_with_another_column_of_the_same_count_is_refused(run, rows_model):
+    Path("other.csv").write_text("a,b,d\n1,2,3\n2,3,5\n", encoding="utf-8")
+    ran = run("encode", rows_model, "other.csv", "--out", "codes.csv")
+    assert ran.code == 1
+    assert "a table without c came" in ran.err
+
+
 def test_rows_come_back_under_their_columns(run, rows_model):
     Path("two.csv").write_text("a,b,c\n0.5,-1,2\n0.5,,2\n")
     assert run("reconstruct", rows_model, "two.csv", "--out", "back.csv").out == "2 rows written: back.csv\n"

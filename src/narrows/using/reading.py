@@ -48,7 +48,14 @@ def _columns_of(model: Model, dataset: Dataset) -> Dataset:
             f"a table of {len(have)} columns of numbers came; this model takes {model.shape[0]}"
             f"{': ' + ', '.join(wanted[:8]) if wanted else ''}{lacks}"
         )
+    if _has_header(wanted) and _has_header(have) and have != wanted:
+        missing = [name for name in wanted if name not in have]
+        raise BadData(f"a table without {', '.join(missing[:5])} came; this model takes {', '.join(wanted[:8])}")
     return dataset
+
+
+def _has_header(columns: list[str]) -> bool:
+    return any(name != f"column {number}" for number, name in enumerate(columns, 1))
 
 
 def in_parts(dataset: Dataset, at_once: int = 256) -> list[Tensor]:
