@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from narrows._registry import list_architectures as list_architectures
     from narrows._registry import list_kinds as list_kinds
     from narrows._registry import list_tasks as list_tasks
+    from narrows.comparison import compare as compare
     from narrows.estimator import Autoencoder as Autoencoder
     from narrows.model.build import make as make
     from narrows.model.folder import save as save
@@ -45,6 +46,7 @@ _PLACES = {
     ),
     **dict.fromkeys(("list_architectures", "list_kinds", "list_tasks"), "_registry"),
     "Autoencoder": "estimator",
+    "compare": "comparison",
     "fit": "_fit",
     "LoadedModel": "using.loaded",
     "load": "using.loaded",

@@ -203,7 +203,8 @@ def _fit(
 ) -> Fitted:
     progress({"event": "reading"})
     shape = None if chosen.size is None else (chosen.channels or 1, *chosen.size)
-    dataset = read(data, shape=shape, channels=chosen.channels, group_by=chosen.group_by)
+    given = isinstance(data, Dataset)  # sweeps and comparisons read once
+    dataset = data if given else read(data, shape=shape, channels=chosen.channels, group_by=chosen.group_by)
     model = _make(dataset, chosen, config)
     parts = _parts(dataset, chosen, model, config.seed)
     if run is not None:  # only now that nothing can be refused any more: a refusal leaves the folder as it was

@@ -118,7 +118,7 @@ def _fit(
     if "size" in chosen:
         sides = whole_numbers(chosen["size"], "--size", "x", "64x64")
         chosen["size"] = (sides, sides) if isinstance(sides, int) else sides
-    folder = to or Path(f"{_stem(data[0])}-model")
+    folder = to or Path(f"{stem(data[0])}-model")
     if to is None:
         out.note(f"the model goes to {folder} (--out chooses another folder)")
     if chosen.get("kind") == "denoising":
@@ -180,7 +180,7 @@ def _ends(interval: Any) -> dict[str, float] | None:
     return None if interval is None else interval._asdict()
 
 
-def _stem(data: str) -> str:
+def stem(data: str) -> str:
     """A name for the model of these data."""
     path = Path(data).absolute()
     return path.name if path.is_dir() else path.name.split(".")[0] or "my"

@@ -310,6 +310,55 @@ WORDS: dict[str, tuple[str, str]] = {
         "Dữ liệu có nền nhiễu trắng: mỗi giá trị thêm vào mã được phép giảm {noise} sai số nhờ lưu nhiễu.",
     ),
     "size use": ("Fit with this size", "Huấn luyện với kích thước này"),
+    # The comparison of kinds
+    "compared": ("Kinds of autoencoder, side by side", "So sánh các loại autoencoder"),
+    "compared byline": (
+        "{n} kinds; codes of {code} values; {seconds} of training for each; judged on {judged} held-out {what}",
+        "{n} loại; mã gồm {code} giá trị; mỗi loại huấn luyện {seconds}; đánh giá trên {judged} {what} để riêng",
+    ),
+    "all kinds": ("All kinds", "Tất cả các loại"),
+    "kind": ("kind", "loại"),
+    "PCA alone": ("PCA", "PCA"),
+    "mean alone": ("the mean", "giá trị trung bình"),
+    "over PCA": ("over PCA's", "so với PCA"),
+    "labels wrong": ("labels wrong, linear, %", "sai nhãn, tuyến tính, %"),
+    "labels wrong nearest": ("labels wrong, nearest codes, %", "sai nhãn, mã gần nhất, %"),
+    "frechet": ("Frechet distance", "khoảng cách Frechet"),
+    "precision": ("precision", "độ chính xác"),
+    "recall": ("recall", "độ bao phủ"),
+    "drawn from": ("drawn from", "sinh từ"),
+    "own prior": ("its own", "của chính nó"),
+    "code": ("code", "mã"),
+    "code values": ("{n} values", "{n} giá trị"),
+    "code bits": ("{bits} bits", "{bits} bit"),
+    "in use": ("in use", "được dùng"),
+    "ms each": ("ms each", "ms mỗi mẫu"),
+    "trained for": ("trained for", "huấn luyện"),
+    "compared intro": (
+        "Below each mean stands its 95\u00a0% bootstrap interval over the held-out examples. Where few values of a "
+        "code are active at a time, these are counted. Codes of indices are counted in bits; they have their own size.",
+        "Dưới mỗi giá trị trung bình là khoảng tin cậy bootstrap 95\u00a0% trên các mẫu để riêng. Nếu mỗi lúc chỉ có "
+        "ít giá trị của mã hoạt động thì chỉ đếm những giá trị đó. Mã gồm các chỉ số được đếm bằng bit, với kích thước "
+        "riêng.",
+    ),
+    "compared space": (
+        "New examples are compared with {n} held-out ones by {space}; real training examples reach {real} there. Low "
+        "distances, high precision and high recall are good. The numbers hold in this space alone.",
+        "Mẫu mới được so với {n} mẫu để riêng theo {space}; mẫu huấn luyện thật đạt {real}. Khoảng cách nhỏ, độ chính "
+        "xác và độ bao phủ cao là tốt. Các con số chỉ có nghĩa trong không gian này.",
+    ),
+    "compared probe": (
+        "Labels took no part in training: classifiers learn from the frozen codes of training examples and are counted "
+        "on held-out ones.",
+        "Nhãn không tham gia huấn luyện: bộ phân loại học từ mã đã cố định của mẫu huấn luyện và được đếm trên mẫu để "
+        "riêng.",
+    ),
+    "compared pictures": ("The same pictures through every kind", "Cùng những ảnh đó qua mọi loại"),
+    "compared back": (
+        "Held-out pictures, and what comes back from their codes.",
+        "Ảnh để riêng và ảnh dựng lại từ mã.",
+    ),
+    "compared new": ("New pictures, drawn and not chosen.", "Ảnh mới, được sinh ra và không chọn lọc."),
 }  # fmt: skip
 
 
