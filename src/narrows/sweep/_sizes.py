@@ -247,7 +247,7 @@ class Sweep:
                     size=code_size,
                     errors=torch.stack(errors),
                     half=rounds[-2]["error"] if len(rounds) > 1 else math.nan,
-                    training=sum(one["training"] for one in last) / len(last),
+                    trained=tuple(one["training"] for one in last),
                     falling=self._falls(rounds),
                     pca=self._pca_error(code_size),
                     memorised=sum(one["memorised"] for one in last) / len(last),

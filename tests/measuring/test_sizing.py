@@ -1,0 +1,111 @@
+"""The verdict on a code's size, from curves alone."""
+
+import math
+
+import pytest
+import torch
+
+from narrows.measuring.intervals import Interval
+from narrows.measuring.sizing import _WORDS, Tried, choose_size, judge_size
+
+SIZES = [1, 2, 4, 8, 16, 32]
+
+
+def tried(errors, *, sizes=SIZES, seeds=2, half=None, spread=0.05, falling=False):
+    """Sizes whose errors vary over 200 examples by `spread` of their mean."""
+    random = torch.Generator().manual_seed(0)
+    shape = 1 + spread * torch.randn(seeds, 200, generator=random)
+    half = errors if half is None else half
+    return [
+        Tried(size, error * shape, before, (error * 0.9,) * seeds, falling)
+        for size, error, before in zip(sizes, errors, half, strict=True)
+    ]
+
+
+def judged(ones, **more):
+    return judge_size(ones, mean=1.0, form="table", generator=torch.Generator().manual_seed(1), **more)
+
+
+def test_the_smallest_size_that_no_larger_one_beats_by_more_than_five_percent():
+    assert choose_size(SIZES, [0.9, 0.5, 0.2, 0.104, 0.101, 0.1], mean=1) == (8, "within")
+    assert choose_size(SIZES, [0.9, 0.5, 0.2, 0.106, 0.101, 0.1], mean=1) == (16, "within")
+
+
+def test_a_larger_code_that_is_worse_does_not_count():
+    assert choose_size(SIZES, [0.9, 0.5, 0.1, 0.2, 0.3, 0.4], mean=1) == (4, "within")
+
+
+def test_a_larger_code_may_gain_what_storing_noise_gains():
+    errors = [0.9, 0.5, 0.100, 0.096, 0.088, 0.072]
+    assert choose_size(SIZES, errors, mean=1)[0] == 32
+    assert choose_size(SIZES, errors, mean=1, noise=0.001)[0] == 4
+
+
+def test_a_cliff_where_the_data_say_it_is_counts_although_wider_nets_train_better():
+    sizes, errors = [1, 2, 3, 4, 5, 6], [0.7, 0.5, 0.3, 0.02, 0.016, 0.014]
+    dimension = Interval(4.0, 4.0, 4.0)
+    assert choose_size(sizes, errors, mean=1) == (6, "within")
+    assert choose_size(sizes, errors, mean=1, dimension=dimension) == (4, "cliff")
+
+
+def test_no_cliff_is_believed_that_the_curve_does_not_show():
+    sizes, errors = [1, 2, 3, 4, 5, 6], [0.7, 0.5, 0.35, 0.25, 0.17, 0.12]
+    assert choose_size(sizes, errors, mean=1, dimension=Interval(3.0, 3.0, 3.0)) == (6, "within")
+
+
+def test_one_value_can_be_enough():
+    assert choose_size([1, 2, 3], [0.01, 0.009, 0.008], mean=1, dimension=Interval(1.0, 1.0, 1.0)) == (1, "cliff")
+
+
+def test_a_clear_curve_is_decided_with_an_interval_around_the_size():
+    found = judged(tried([0.9, 0.5, 0.2, 0.1, 0.1, 0.1]))
+    assert (found.code_size, found.decided, found.reason) == (8, True, "within")
+    assert found.interval.low <= 8 <= found.interval.high
+    assert "8 values" in found.sentence() and "decided" in found.sentence()
+
+
+def test_an_order_that_changes_between_half_and_full_budget_is_not_decided():
+    found = judged(tried([0.9, 0.5, 0.2, 0.1, 0.1, 0.1], half=[0.9, 0.5, 0.4, 0.3, 0.2, 0.1]))
+    assert not found.decided and found.doubt == "changed" and found.facts["half"] == "32"
+
+
+def test_without_a_second_round_nothing_is_decided():
+    found = judged(tried([0.9, 0.5, 0.2, 0.1, 0.1, 0.1], half=[math.nan] * 6))
+    assert not found.decided and found.doubt == "short"
+
+
+def test_the_largest_size_tried_is_never_decided():
+    assert judged(tried([0.9, 0.8, 0.6, 0.4, 0.3, 0.1])).doubt == "largest"
+
+
+def test_seeds_that_disagree_widen_the_interval():
+    ones = tried([0.9, 0.5, 0.2, 0.1, 0.1, 0.1])
+    shaky = ones[3]._replace(errors=torch.stack([torch.full((200,), 0.06), torch.full((200,), 0.14)]))
+    found = judged([*ones[:3], shaky, *ones[4:]])
+    assert found.interval.high >= 16
+
+
+def test_the_seed_that_learned_best_speaks_for_its_size():
+    errors = torch.stack([torch.full((200,), 0.5), torch.full((200,), 0.1)])
+    assert Tried(3, errors, 0.1, (0.4, 0.1), False).error == pytest.approx(0.1)
+    assert Tried(3, errors, 0.1, (0.1, 0.4), False).error == pytest.approx(0.5)
+
+
+def test_the_last_steep_fall_is_the_cliff_not_the_first():
+    # The net of 2 values has not quite unfolded: its fall is the largest, but 3 gains eight times as much as 4 does.
+    sizes, errors = [1, 2, 3, 4, 5], [0.234, 0.0126, 0.00218, 0.0018, 0.0017]
+    assert choose_size(sizes, errors, mean=1, dimension=Interval(2.0, 2.0, 2.0)) == (3, "cliff")
+
+
+def test_the_interval_follows_its_generator():
+    ones = tried([0.9, 0.5, 0.2, 0.105, 0.1, 0.1], spread=0.5)
+    assert judged(ones).interval == judged(ones).interval
+
+
+@pytest.mark.parametrize("doubt", ["decided", "short", "changed", "largest", "wide"])
+@pytest.mark.parametrize("reason", ["within", "cliff"])
+def test_every_outcome_is_a_sentence_in_both_languages(reason, doubt):
+    found = judged(tried([0.9, 0.5, 0.2, 0.1, 0.1, 0.1]), dimension=Interval(8.0, 7.0, 9.0))
+    for lang in _WORDS:
+        assert "{" not in found._replace(reason=reason, doubt=doubt).sentence(lang)
+    assert _WORDS["en"].keys() == _WORDS["vi"].keys()

@@ -1,0 +1,156 @@
+"""Sweeps end to end on small tables: verdicts, resuming, refusals. Training is short; what is tested is the order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+
+import numpy as np
+import pytest
+
+from narrows import BadData, BadOption, BadRun, NotSupported, RunStopped, WouldOverwrite
+from narrows.sweep import _sizes, size, tune
+
+optuna = pytest.importorskip("optuna")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_rounds():
+    """Two rounds of each size: what is tested is their order."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_sizes, "_MOST_ROUNDS", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def sheet() -> np.ndarray:
+    """600 16: two numbers, bent, without noise."""
+    random = np.random.default_rng(0)
+    inside = random.uniform(-1, 1, (600, 2))
+    return np.sin(inside @ random.standard_normal((2, 16)) + random.uniform(0, 6, 16)).astype(np.float32)
+
+
+def quick(data, out, **more):
+    return size(data, out=out, **({"minutes": 99, "steps": 6, "seeds": 2, "largest": 4, "batch_size": 64} | more))
+
+
+@pytest.fixture(scope="module")
+def swept(sheet, tmp_path_factory):
+    out = tmp_path_factory.mktemp("sweep") / "out"
+    return out, quick(sheet, out)
+
+
+def test_a_sweep_tries_sizes_in_rising_order_and_says_which_one(swept):
+    _, found = swept
+    sizes = [one.size for one in found.tried]
+    assert sizes == sorted(set(sizes)) and {1, 2, 4} <= set(sizes)
+    assert found.verdict.code_size in sizes
+    assert found.verdict.interval.low <= found.verdict.code_size <= found.verdict.interval.high
+    assert all(one.errors.shape[1] == found.tried[0].errors.shape[1] for one in found.tried)
+    assert [one.pca for one in found.tried] == sorted((one.pca for one in found.tried), reverse=True)
+    assert any(len(one.errors) == 2 for one in found.tried)
+    assert all(0 <= one.memorised <= 1 for one in found.tried)
+
+
+def test_the_page_stands_beside_the_trials_and_needs_nothing_from_outside(swept):
+    out, found = swept
+    assert found.page == out / "size.html"
+    page = found.page.read_text(encoding="utf-8")
+    assert "<script" not in page and "http://" not in page and "https://" not in page
+    assert f"--code-size {found.verdict.code_size}" in page
+
+
+def test_a_finished_sweep_is_not_replaced_without_force(swept, sheet):
+    out, _ = swept
+    with pytest.raises(WouldOverwrite, match="--force"):
+        quick(sheet, out)
+
+
+def test_another_job_in_the_same_folder_is_refused(swept, sheet):
+    out, _ = swept
+    with pytest.raises(BadRun, match="other data or settings"):
+        quick(sheet[:300], out)
+
+
+class Enough(Exception):
+    """Stops a sweep in its middle."""
+
+
+def test_what_was_finished_before_a_stop_is_not_done_again_and_the_answer_is_the_same(swept, sheet, tmp_path):
+    began: list[tuple[int, int, int]] = []
+
+    def note(event):
+        if event["event"] == "size":
+            began.append((event["code_size"], event["seed"], event["round"]))
+            if len(began) == 4:
+                raise Enough
+
+    with pytest.raises(Enough):
+        quick(sheet, tmp_path / "out", progress=note)
+    first, began = began[:3], []
+
+    def note_all(event):
+        if event["event"] == "size":
+            began.append((event["code_size"], event["seed"], event["round"]))
+
+    found = quick(sheet, tmp_path / "out", progress=note_all)
+    assert not set(first) & set(began)
+    _, whole = swept
+    assert [one.error for one in found.tried] == [one.error for one in whole.tried]
+    assert found.verdict == whole.verdict
+
+
+def test_a_trial_that_sigterm_stopped_goes_on_from_its_step(sheet, tmp_path):
+    def stop(event):
+        if event["event"] == "evaluated" and event["step"] == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(RunStopped):
+        quick(sheet, tmp_path / "out", progress=stop, minutes=1e-6)
+    seen = []
+    with pytest.raises(BadData, match="one size only"):  # the time is over after the first
+        quick(sheet, tmp_path / "out", progress=seen.append, minutes=1e-6)
+    resumed = [event for event in seen if event["event"] == "resumed"]
+    assert len(resumed) == 1 and resumed[0]["step"] >= 3
+
+
+def test_pictures_are_swept_too(drawn, tmp_path):
+    pictures = np.stack([drawn(8, 8, 1, seed)[..., 0] for seed in range(40)])
+    found = quick(pictures, tmp_path / "out", steps=2, largest=2, seeds=1)
+    assert [one.size for one in found.tried] == [1, 2]
+
+
+@pytest.mark.parametrize("wrong", [{"code_size": 3}, {"epochs": 2}, {"minutes": 0}, {"seeds": 0}])
+def test_what_a_sweep_decides_itself_is_refused_by_name(sheet, tmp_path, wrong):
+    with pytest.raises(BadOption, match=next(iter(wrong))):
+        quick(sheet, tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_held_out_is_refused(sheet, tmp_path):
+    with pytest.raises(BadData, match="held-out"):
+        quick(sheet, tmp_path / "out", held_out=0.0)
+
+
+def test_without_optuna_a_sentence_says_what_to_install(sheet, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(NotSupported, match=r"narrows\[sweep\]"):
+        quick(sheet, tmp_path / "out")
+
+
+def test_tuning_tries_the_defaults_first_and_judges_on_what_chose_nothing(sheet, tmp_path):
+    events = []
+    found = tune(sheet, out=tmp_path / "out", minutes=0.1, trials=3, code_size=2, progress=events.append)
+    tried = [event for event in events if event["event"] == "trial"]
+    assert len(found.trials) == 3 and set(tried[0]) == {"event", "number", "trials"}
+    assert {"n_layers", "n_nodes", "learning_rate"} <= set(tried[1])
+    assert [one["error"] for one in found.trials] == sorted(one["error"] for one in found.trials)
+    assert found.error.low <= found.error.value <= found.error.high
+    assert json.loads((tmp_path / "out" / "sweep.json").read_text())["done"]
+
+
+def test_what_the_user_says_is_not_tuned(sheet, tmp_path):
+    found = tune(sheet, out=tmp_path / "out", minutes=0.06, trials=2, code_size=2, n_layers=2, learning_rate=1e-3)
+    assert all(set(one) <= {"n_nodes", "error", "seconds"} for one in found.trials)
