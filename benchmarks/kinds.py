@@ -332,7 +332,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=5000, help="importance samples")
     parser.add_argument("--quick", action="store_true", help="a few steps on a few pictures: does it run?")
     args = parser.parse_args()
-    threads()
+    threads(1 if args.quick else 2)
     args.data = data_folder(args.data)
     rows = ROWS[args.row](args, digits(args.data, args.quick), Runs(args))
     name = f"kinds_{args.row}" + (f"_{args.kind}" if args.row in PUBLISHED else "") + ("_quick" if args.quick else "")

@@ -60,7 +60,7 @@ def write_compared_page(path: str | Path, found: ComparedPage, *, lang: str = "e
 def _table(found: ComparedPage, say: Say) -> Markup:
     """One row a kind; columns that nobody has are left out."""
     columns: list[tuple[str, str, object]] = [
-        ("kind", "kind", lambda row: row.name if row.name not in ("PCA", "mean") else say(f"{row.name} alone")),
+        ("kind", "kind", lambda row: say(row.name) if row.name in ("PCA", "mean") else row.name),
         ("error", "squared error", lambda row: _with_interval(row.error)),
         ("over_pca", "over PCA", lambda row: _with_interval(row.over_pca)),
         ("probe", "labels wrong", lambda row: _percent(row.probe)),
