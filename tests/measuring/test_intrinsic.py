@@ -33,6 +33,7 @@ def test_the_noise_floor_is_found_and_what_lies_below_it_left_out():
     found = above_noise(curved(2))
     assert found.noise == pytest.approx(0.07**2, rel=0.05)
     assert 2 < found.rows.shape[1] < 25
+    torch.testing.assert_close(found.of(curved(2)), found.rows)
 
 
 def test_data_without_a_floor_are_kept_whole():

@@ -11,7 +11,6 @@ from narrows.measuring.intrinsic import Dimensions
 from narrows.measuring.sizing import Tried, judge_size
 from narrows.pages.sized import SizedPage, write_sized_page
 
-
 TWO = Interval(2.0, 2.0, 3.0)
 
 

@@ -43,6 +43,14 @@ class Reduced(NamedTuple):
     """N m: centred and rotated; m is P where there is no noise floor."""
     noise: float
     """Variance of the noise in each direction; 0 where none was found."""
+    mean: Tensor
+    directions: Tensor | None
+    """P m; None where nothing was left out."""
+
+    def of(self, rows: Tensor) -> Tensor:
+        """Other rows, N P -> N m, in the same directions."""
+        centred = rows.double() - self.mean
+        return (centred if self.directions is None else centred @ self.directions).to(rows.dtype)
 
 
 class Dimensions(NamedTuple):
@@ -65,10 +73,12 @@ def above_noise(rows: Tensor) -> Reduced:
 
     A floor is believed only where its eigenvalues are as flat as white noise makes them: photographs have none.
     """
-    centred = rows.double() - rows.double().mean(0)
+    mean = rows.double().mean(0)
+    centred = rows.double() - mean
+    whole = Reduced(centred.to(rows.dtype), 0.0, mean, None)
     count, size = centred.shape
     if count <= size or size < 2 * _FEWEST_FLOOR:
-        return Reduced(centred.to(rows.dtype), 0.0)
+        return whole
     values, vectors = torch.linalg.eigh(centred.T @ centred / count)
     values, vectors = values.flip(0), vectors.flip(1)
     root = math.sqrt(size / count)
@@ -80,9 +90,9 @@ def above_noise(rows: Tensor) -> Reduced:
         noise = float(values[kept:].mean())
     floor = values[kept:]
     if len(floor) < max(_FEWEST_FLOOR, size // 10) or not _is_flat(floor, count):
-        return Reduced(centred.to(rows.dtype), 0.0)
+        return whole
     kept = max(kept, 1)
-    return Reduced((centred @ vectors[:, :kept]).to(rows.dtype), noise)
+    return Reduced((centred @ vectors[:, :kept]).to(rows.dtype), noise, mean, vectors[:, :kept])
 
 
 def _is_flat(floor: Tensor, count: int) -> bool:

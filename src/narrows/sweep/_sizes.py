@@ -22,6 +22,7 @@ from narrows._errors import BadData
 from narrows._files import write_atomically
 from narrows.data.reading import Dataset
 from narrows.data.sources import ArraySource
+from narrows.data.splits import split
 from narrows.measuring.baselines import MeanBaseline, PCABaseline
 from narrows.measuring.evaluate import evaluate
 from narrows.measuring.intrinsic import above_noise, dimensions
@@ -62,7 +63,7 @@ class Sweep:
     ) -> None:  # fmt: skip
         self.trials, self.seconds, self.seeds, self.steps = trials, 60 * minutes, seeds, steps
         self.tell, self.config = tell, config
-        self.dataset, noise = _in_noise_free_directions(dataset)
+        self.dataset, noise = _in_noise_free_directions(dataset, chosen)
         self.rotated, self.chosen = noise > 0, chosen
         if dataset.form == "table" and chosen.n_nodes is None and chosen.architecture in (None, "mlp"):
             width = max(_NARROWEST, 2 ** math.ceil(math.log2(self.dataset.shape[0])))
@@ -276,7 +277,7 @@ class Sweep:
         )  # fmt: skip
 
 
-def _in_noise_free_directions(dataset: Dataset) -> tuple[Dataset, float]:
+def _in_noise_free_directions(dataset: Dataset, chosen: _fit.FitSettings) -> tuple[Dataset, float]:
     """A table in the principal components that rise above its noise, and that noise; anything else as it is.
 
     Columns of like spread that have noise of one strength are taken to have one unit.
@@ -289,10 +290,11 @@ def _in_noise_free_directions(dataset: Dataset) -> tuple[Dataset, float]:
     spread = rows.double().std(0)
     if float(spread.max()) > _LIKE * float(spread[spread > 0].min()):
         return dataset, 0.0
-    reduced = above_noise(rows)
+    training = split(dataset.keys, (chosen.held_out, chosen.validation), groups=dataset.groups)[0]
+    reduced = above_noise(rows[training])  # directions, too, are learned from what is learned from
     if not reduced.noise:
         return dataset, 0.0
-    values = reduced.rows.float().contiguous()
+    values = reduced.of(rows).contiguous()
     columns = tuple(f"component {i}" for i in range(1, values.shape[1] + 1))
     return replace(dataset, source=ArraySource(values), shape=(values.shape[1],), columns=columns), reduced.noise
 
