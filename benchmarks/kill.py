@@ -236,10 +236,10 @@ def main() -> None:
 
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(work_on, left))
-    _report(progress, counts)
+    _report("kill_quick" if args.quick else "kill", progress, counts)
 
 
-def _report(progress: dict[str, Any], counts: dict[str, int]) -> None:
+def _report(name: str, progress: dict[str, Any], counts: dict[str, int]) -> None:
     from _results import report
 
     words = {
@@ -253,7 +253,7 @@ def _report(progress: dict[str, Any], counts: dict[str, int]) -> None:
                      "final bits equal": sum(r["same"] for r in found)})  # fmt: skip
     reference = progress["reference"]
     report(
-        "kill", rows, work_seconds=round(reference["worked"], 1),
+        name, rows, work_seconds=round(reference["worked"], 1),
         steps=reference["steps"], settings="two micro-batches, EMA 0.999, one thread",
         results=list(progress["results"].values()) if any(not r["same"] for r in progress["results"].values()) else [],
     )  # fmt: skip

@@ -8,6 +8,8 @@ comes through `Supply`, and neither is known here.
 Landmarks keep time out of the bits. A rollback goes back to the last landmark, so that is part of the result, and it
 lies at a fixed step. Every landmark is remembered in memory; the clock says only which of them are also written.
 Going on from any of them passes the same later ones.
+
+Longer than most files: all that a run is, and everything that changes it between two steps, is seen at once here.
 """
 
 from __future__ import annotations
@@ -16,14 +18,14 @@ import math
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn
 
 from torch import Tensor
 
 from narrows._contract import DataFacts, Trainable
 from narrows._errors import BadRun, RunStopped, TrainingFailed
-from narrows.training._budget import Plan, plan_steps
+from narrows.training._budget import Plan, plan_steps, time_steps
+from narrows.training._history import History
 from narrows.training._optimizers import learning_rate_at
 from narrows.training._stepping import Stepper, Supply
 from narrows.training._stopping import listen_for_stop
@@ -33,38 +35,8 @@ from narrows.training.watch import said, watch
 
 _MOST_ROLLBACKS = 8
 """Each halves the steps: after eight they are 1/256 of what was asked, and something else is wrong."""
-_WARMING = 3
-"""First steps that a measurement leaves out: they set up memory and kernels."""
 _TICK_SECONDS = 0.2
 """Least time between two "step" events."""
-_NO_END = 1 << 30
-"""Steps of a run whose length is not known yet."""
-
-
-@dataclass
-class History:
-    """What happened, in numbers and in words; travels in checkpoints and ends in the report."""
-
-    training: list[tuple[int, float]] = field(default_factory=list)
-    """(step, mean training loss since the last evaluation)"""
-    held_out: list[tuple[int, float]] = field(default_factory=list)
-    """(step, validation loss of the averaged weights)"""
-    parts: list[tuple[int, dict[str, float]]] = field(default_factory=list)
-    """(step, every named loss)"""
-    remarks: list[str] = field(default_factory=list)
-    """Rollbacks, smaller micro-batches, an early stop, and what `watch` saw."""
-    seconds: float = 0.0
-    """Training clock, evaluations included, summed over resumed parts."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """A copy in plain values, for JSON."""
-        return {name: list(value) if isinstance(value, list) else value for name, value in vars(self).items()}
-
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> History:
-        """Back from `as_dict`, also after JSON, which knows no tuples."""
-        curves = {name: [(step, value) for step, value in values[name]] for name in ("training", "held_out", "parts")}
-        return cls(**curves, remarks=list(values["remarks"]), seconds=values["seconds"])
 
 
 class Outcome(NamedTuple):
@@ -160,29 +132,12 @@ class _Training:
         stored = self.run.plan if self.run else None
         if stored is not None and "total" in stored:
             return Plan(stored["total"], stored["checkpoint_every"], stored["evaluate_every"])
-        plan = plan_steps(self.config, self.supply.count, self._time_steps)
+        plan = plan_steps(
+            self.config, self.supply.count, lambda seconds: time_steps(self.stepper, self.validation, seconds)
+        )
         if self.run:
             self.run.begin({**(stored or {}), **plan._asdict(), "config": self.config.as_dict()})
         return plan
-
-    def _time_steps(self, seconds: float) -> tuple[float, float]:
-        """Seconds of one step and of one evaluation, measured on state that is put back afterwards."""
-        kept, micro = {name: tensor.clone() for name, tensor in self.stepper.tensors().items()}, self.stepper.micro
-        self.plan = Plan(_NO_END, _NO_END, _NO_END)
-        times, began = [], time.perf_counter()
-        while len(times) < 2 or time.perf_counter() - began < seconds:
-            at = time.perf_counter()
-            self.stepper.take(len(times), _NO_END, learning_rate_at(len(times), _NO_END, self.config))
-            times.append(time.perf_counter() - at)
-        at = time.perf_counter()
-        if self.validation is not None:
-            self.stepper.score(self.validation, 0, _NO_END)
-        evaluation = time.perf_counter() - at
-        self.stepper.load(kept)
-        self.stepper.micro = micro
-        self.history = History()
-        steady = times[_WARMING:] or times[-1:]
-        return sum(steady) / len(steady), evaluation
 
     def _begin(self) -> None:
         self._remember()
@@ -378,8 +333,6 @@ class _Training:
 
     def _tell(self, event: str, **more: Any) -> None:
         told = {"event": event, "step": self.step, "total": self.plan.total, "seconds": self.history.seconds, **more}
-        if self.plan.total == _NO_END:
-            return  # while the length is being measured
         if self.run and self.stepper.fabric.is_global_zero:
             self.run.log(told)
         if self.progress:
