@@ -63,6 +63,19 @@ def test_chunks_of_samples_change_nothing_but_the_draws(monkeypatch):
     assert log_likelihood(model, x, samples=50).nll == pytest.approx(1e5)  # no overflow, and the mean of equal weights
 
 
+def test_sums_stay_right_when_a_later_chunk_holds_a_far_larger_weight(monkeypatch):
+    model = linear_model()
+    monkeypatch.setattr(likelihood, "_SAMPLES_AT_ONCE", 2)
+    chunks = [torch.tensor([[-3.0], [0.0]]), torch.tensor([[4.0], [2.0]]), torch.tensor([[1.0], [-900.0]])]
+    left = iter(chunks)
+    monkeypatch.setattr(model.autoencoder, "log_weights", lambda x, t, k, g: next(left))
+    weights = torch.cat(chunks).double()
+    found = log_likelihood(model, torch.zeros(1, 4), samples=6)
+    assert found.nll == pytest.approx(math.log(6) - float(weights.logsumexp(0)))
+    plain = weights.exp()
+    assert found.sampling_error == pytest.approx(float(plain.std(unbiased=False) / plain.mean() / math.sqrt(6)))
+
+
 @pytest.mark.parametrize("kind", ["variational", "iwae", "betatc", "vampprior", "hierarchical"])
 @pytest.mark.parametrize("loss", ["bce", "mse", "l1"])
 def test_every_likelihood_kind_can_be_scored_with_every_density(kind, loss):
