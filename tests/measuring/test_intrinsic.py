@@ -61,6 +61,13 @@ def test_a_spectrum_that_falls_evenly_has_no_gap():
         assert local_dimension(rows) == (None, 1.0), power
 
 
+def test_columns_that_hardly_vary_make_no_gap():
+    random = torch.Generator().manual_seed(0)
+    rows = torch.randn(1500, 30, generator=random) / torch.arange(1, 31)
+    rows = torch.cat([rows, 1e-4 * torch.randn(1500, 10, generator=random), torch.zeros(1500, 5)], 1)
+    assert local_dimension(rows) == (None, 1.0)
+
+
 def test_the_same_seed_gives_the_same_dimensions():
     reduced = above_noise(curved(2))
     assert dimensions(reduced, seed=3) == dimensions(reduced, seed=3)

@@ -92,6 +92,12 @@ def test_without_a_second_round_nothing_is_decided():
     assert not found.decided and found.doubt == "short"
 
 
+def test_nets_that_lose_to_pca_decide_nothing():
+    ones = tried([0.9, 0.5, 0.2, 0.1, 0.1, 0.1])
+    assert judged([*ones[:3], ones[3]._replace(pca=0.05), *ones[4:]]).doubt == "pca"
+    assert judged([*ones[:3], ones[3]._replace(pca=0.2), *ones[4:]]).decided
+
+
 def test_the_largest_size_tried_is_never_decided():
     assert judged(tried([0.9, 0.8, 0.6, 0.4, 0.3, 0.1])).doubt == "largest"
 
@@ -120,7 +126,7 @@ def test_the_interval_follows_its_generator():
     assert judged(ones).interval == judged(ones).interval
 
 
-@pytest.mark.parametrize("doubt", ["decided", "short", "changed", "largest", "wide"])
+@pytest.mark.parametrize("doubt", ["decided", "pca", "short", "changed", "largest", "wide"])
 @pytest.mark.parametrize("reason", ["within", "cliff"])
 def test_every_outcome_is_a_sentence_in_both_languages(reason, doubt):
     found = judged(tried([0.9, 0.5, 0.2, 0.1, 0.1, 0.1]), dimension=Interval(8.0, 7.0, 9.0))

@@ -32,6 +32,8 @@ _CLEAR_GAP = 2.0
 _ABOVE_OTHERS = 2.0
 """In logarithms: the gap over the largest fall after it; 1.71 for a spectrum that falls as any power, so this is
 beyond what no gap at all can give."""
+_STRONG = 0.01
+"""Of the first direction's variance: what the last one before the gap has at least."""
 _REPEATS = 200
 _AT_ONCE = 1 << 24
 
@@ -177,8 +179,11 @@ def _gap(spectrum: Tensor, most: int) -> tuple[int, float]:
     if len(values) < 3:
         return 0, 1.0
     falls = (values[:-1] / values[1:]).log()
-    at = int(falls.argmax())
-    after = float(falls[at + 1 :].max()) if at + 1 < len(falls) else 0.0
+    # What falls from next to nothing is columns that hardly vary, not the data's own shape.
+    strong = int((values >= _STRONG * values[0]).sum())
+    at = int(falls[:strong].argmax())
+    later = falls[at + 1 : max(at + 1, int((values >= _STRONG**2 * values[0]).sum()))]
+    after = float(later.max()) if len(later) else 0.0
     gap = float(falls[at])
     clear = gap >= math.log(_CLEAR_GAP) and gap >= _ABOVE_OTHERS * after and at + 1 < len(falls)
     return (at + 1, math.exp(gap)) if clear else (0, 1.0)

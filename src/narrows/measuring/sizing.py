@@ -35,6 +35,8 @@ _WORDS = {
         "cliff": "A code of {size} values, {interval}: the error on {n} held-out {what} falls {fall} times with the "
         "last of them and {later} times at most with any after it, and the data themselves have {dimension} dimensions",
         "decided": "decided.",
+        "pca": "not decided: PCA with as many values has a smaller error, so the nets are not trained enough; give "
+        "more --minutes, or use PCA.",
         "short": "not decided: the time sufficed for one round, so nothing says whether longer training changes the "
         "answer; give more --minutes.",
         "changed": "not decided: after half of the training the answer was {half}; give more --minutes.",
@@ -47,6 +49,8 @@ _WORDS = {
         "cliff": "Mã gồm {size} giá trị, {interval}: trên {n} {what} để riêng, sai số giảm {fall} lần với giá trị cuối "
         "và nhiều nhất {later} lần với mỗi giá trị sau đó, còn bản thân dữ liệu có {dimension} chiều",
         "decided": "đã kết luận được.",
+        "pca": "chưa kết luận được: PCA với cùng số giá trị có sai số nhỏ hơn, tức mạng chưa được huấn luyện đủ; hãy "
+        "tăng --minutes, hoặc dùng PCA.",
         "short": "chưa kết luận được: thời gian chỉ đủ cho một vòng, nên chưa biết huấn luyện lâu hơn có đổi câu "
         "trả lời không; hãy tăng --minutes.",
         "changed": "chưa kết luận được: khi huấn luyện được một nửa, câu trả lời là {half}; hãy tăng --minutes.",
@@ -106,7 +110,7 @@ class SizeVerdict(NamedTuple):
     reason: str
     """"within" or "cliff": which step of the rule answered."""
     doubt: str
-    """"decided", or what keeps it open: "short", "changed", "largest", "wide"."""
+    """"decided", or what keeps it open: "pca", "short", "changed", "largest", "wide"."""
     facts: dict[str, str]
 
     def sentence(self, lang: str = "en") -> str:
@@ -182,6 +186,8 @@ def judge_size(
     doubt = "decided"
     if at == len(tried) - 1 and reason == "within":
         doubt = "largest"
+    elif tried[at].pca < errors[at]:
+        doubt = "pca"
     elif math.isnan(tried[at].half):
         doubt = "short"
     elif not interval.low <= before <= interval.high and abs(before - size) > max(1, size // 8):
