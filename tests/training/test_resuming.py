@@ -22,7 +22,7 @@ from narrows.training.runs import Run, read_events
 PROGRAM = [sys.executable, "-W", "ignore", small_net.__file__]
 MOMENTS = [
     *({"batch": number} for number in (0, 20, 57, 119)),
-    *({"instruction": number} for number in (9, *range(17, 25), 28)),  # 1 to 8 write run.json, then come checkpoints
+    *({"instruction": number} for number in (2, 9, *range(17, 25), 28)),  # 1 to 8 write run.json, then come checkpoints
 ]
 
 
