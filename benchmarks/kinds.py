@@ -173,7 +173,7 @@ def minutes(args: argparse.Namespace, found: Digits, runs: Runs) -> list[dict[st
     for kind, more in kinds.items():
         for seed in args.seeds:
             model, told = runs.fit(
-                f"minutes-{kind}", found.train.numpy(), seed, kind=kind, minutes=args.minutes, **more
+                f"minutes-{args.minutes:g}-{kind}", found.train.numpy(), seed, kind=kind, minutes=args.minutes, **more
             )
             rows.append({"kind": kind, "error %": 100 * probe_error(model, found, args.quick), **told})
     return rows

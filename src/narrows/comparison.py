@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from narrows._registry import kinds as registry
 from narrows.data.labels import read_labels, without_labels
 from narrows.data.reading import Dataset, read
 from narrows.data.splits import content_hash, split
-from narrows.measuring.comparing import Bench, Row
+from narrows.measuring.comparing import MOST_JUDGED, Bench, Row
 from narrows.measuring.frechet import Quality
 from narrows.measuring.intervals import Interval
 from narrows.measuring.purposes import Purpose, purposes
@@ -36,7 +37,8 @@ from narrows.training.runs import Run
 PAGE, _ROW, _NUMBERS = "comparison.html", "row.json", "row.npz"
 _TRAINING_SHARE = 0.8
 """Of the minutes; the others are for measuring."""
-_MOST_FOR_BASELINES = 60_000
+_MOST_FOR_BASELINES, _MOST_VALUES = 60_000, 1 << 27
+"""Examples that PCA and the mean are fitted on, and values of them in memory (half a gigabyte)."""
 _WIDEST = 16
 """Times the code size, up to which a code of few active values is widened."""
 _INTERVALS = {field.name for field in dataclasses.fields(Row) if "Interval" in str(field.type)}
@@ -176,7 +178,8 @@ def _width(name: str, shape: tuple[int, ...], size: int, settings: dict[str, Any
 def _bench(dataset: Dataset, known: list[str | None] | None, seed: int) -> Bench:
     learning, judging, _ = split(dataset.keys, (0.1, 0.05), groups=dataset.groups)
     learning = learning[torch.randperm(len(learning), generator=torch.Generator().manual_seed(seed))]
-    learning = learning[:_MOST_FOR_BASELINES]
+    most = _MOST_VALUES // math.prod(dataset.shape)
+    learning, judging = learning[: min(_MOST_FOR_BASELINES, most)], judging[: min(MOST_JUDGED, most)]
 
     def labels_of(side: Tensor) -> list[str | None]:
         return [] if known is None else [known[at] for at in side.tolist()]

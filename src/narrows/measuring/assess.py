@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,8 +21,8 @@ from narrows.model.model import Model
 from narrows.training.seeds import generator
 from narrows.using.reading import read_for
 
-MOST = 20_000
-"""Examples that are looked at: more change no digit that counts, and memory is bounded."""
+MOST, _MOST_VALUES = 20_000, 1 << 27
+"""Examples that are looked at, and values of them: more change no digit that counts, and memory is bounded."""
 _JUDGED = 0.3
 """Share of the labelled examples that the probe is counted on."""
 
@@ -50,7 +51,8 @@ def assess(
     if min(likelihood, samples) < 0:
         raise BadOption(f"{min(likelihood, samples)} came; it takes 0 or more")
     dataset = read_for(model, data)
-    x = dataset.source.take(torch.arange(min(len(dataset.source), MOST)))
+    most = min(len(dataset.source), MOST, max(2, _MOST_VALUES // math.prod(dataset.shape)))
+    x = dataset.source.take(torch.arange(most))
     codes = model.encode(x) if "code" in model.can else None
     probed = None if labels is None else _probed(model, data, dataset, labels, codes, seed)
     likely = log_likelihood(model, x, samples=likelihood, seed=seed) if likelihood else None
