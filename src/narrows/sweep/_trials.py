@@ -47,7 +47,7 @@ class Trials:
         }
         params = dict(zip(spaces, key, strict=True))
         self.study.add_trial(
-            optuna.trial.create_trial(params=params, distributions=spaces, value=error, user_attrs=facts)
+            optuna.trial.create_trial(params=params, distributions={**spaces}, value=error, user_attrs=facts)
         )
         self.found[key] = facts
 
