@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 
 import narrows
+from narrows.model.folder import load, save
+from narrows.pages.fitted import readme
 
 ROOT = Path(__file__).parents[1]
 TERMS = "BSDS500, Berkeley: non-commercial research and education; 432 photographs, none of BSD68"
@@ -58,9 +59,9 @@ def main() -> None:
         )
     if args.ship:
         target = ROOT / "src" / "narrows" / "model" / "weights" / name
-        target.mkdir(parents=True, exist_ok=True)
-        for file in ("model.safetensors", "model.json", "README.md"):
-            shutil.copyfile(args.out / file, target / file)
+        model = load(args.out)
+        model.card["data"]["notes"] = [TERMS]
+        save(model, target, readme=readme(model), force=True)
         print(f"shipped as {target}")
 
 

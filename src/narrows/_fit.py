@@ -44,6 +44,8 @@ _LARGEST_WHOLE = 64
 _JUDGED_SIDE = 320
 """Nets of any size are judged on the middle of held-out photographs, up to so many pixels a side."""
 _MOST_JUDGED, _MOST_PHOTOS_JUDGED, _MOST_VALIDATED = 10_000, 100, 1_000
+_RESIZED = "are resized to"
+"""In the remark of `data.reading` on pictures of other sizes."""
 _MOST_FOR_BASELINES, _MOST_PATCHES_FOR_BASELINES = 60_000, 2_000
 _TWIN = "direct"
 """Folder, in the run's, of the twin's run."""
@@ -207,6 +209,8 @@ def _fit(
     dataset = data if given else read(data, shape=shape, channels=chosen.channels, group_by=chosen.group_by)
     model = _make(dataset, chosen, config)
     parts = _parts(dataset, chosen, model, config.seed)
+    if isinstance(parts.training, PatchSource):
+        dataset = _as_photographs(dataset)
     if run is not None:  # only now that nothing can be refused any more: a refusal leaves the folder as it was
         _hold_to_the_same_job(run, dataset, chosen, config, force)
     history, plan = _train(model, parts, chosen, config, run, progress)
@@ -342,7 +346,13 @@ def _parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Pa
 
 
 def _differ_in_size(dataset: Dataset) -> bool:
-    return any("resized" in note for note in dataset.triage.notes)
+    return any(_RESIZED in note for note in dataset.triage.notes)
+
+
+def _as_photographs(dataset: Dataset) -> Dataset:
+    """The same without the remark that pictures are resized, for nets that take any size."""
+    notes = tuple(note for note in dataset.triage.notes if _RESIZED not in note)
+    return replace(dataset, triage=replace(dataset.triage, notes=notes))
 
 
 def _patches(

@@ -237,6 +237,9 @@ def tasks(out: Output) -> dict[str, Any]:
     }  # fmt: skip
 
 
+_CHANNELS = {1: "grey pictures", 3: "colour pictures"}
+
+
 def models(out: Output) -> dict[str, Any]:
     """List the models that ship with narrows."""
     from narrows.model import card as cards
@@ -253,7 +256,8 @@ def models(out: Output) -> dict[str, Any]:
             ("model", "task", "takes", "held out", "made"),
             [
                 (
-                    name, card["task"]["name"], " x ".join(map(str, card["shape"])), held_out(card),
+                    name, card["task"]["name"], _CHANNELS.get(card["shape"][0], f"{card['shape'][0]} channels"),
+                    held_out(card),
                     card["about"].get("date", ""),
                 )
                 for name, _, card in found

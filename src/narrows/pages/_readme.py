@@ -39,6 +39,8 @@ def _head(model: Model) -> str:
     card = model.card
     what = "rows of a table" if model.form == "table" else "pictures"
     size = f"{model.shape[0]} columns" if model.form == "table" else " x ".join(map(str, model.shape))
+    if model.form == "picture" and "vector" not in model.autoencoder.needs:
+        size = f"any size, {model.shape[0]} channel{'s' if model.shape[0] > 1 else ''}"
     code = f" through a code of {model.code_size} values" if model.code_size is not None else ", without a code"
     lines = [
         f"# {card['kind']['name']} autoencoder, {card['architecture']['name']}",
@@ -62,7 +64,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 def _choices(card: Mapping[str, Any]) -> str:
     net, reasons = card["architecture"]["options"], card["about"].get("reasons", {})
     values = {
-        "code_size": card["kind"]["options"].get("code_size", "none"),
+        **({"code_size": card["kind"]["options"]["code_size"]} if "code_size" in card["kind"]["options"] else {}),
         "n_layers": net.get("n_layers"),
         "n_nodes": ", ".join(map(str, net.get("n_nodes", ()))),
         "loss": card["loss"],
