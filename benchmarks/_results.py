@@ -52,11 +52,11 @@ def threads(count: int = 2) -> None:
 
 
 def _hidden_data() -> list[str]:
-    """The arguments, with the data folder's own place left out of what is published."""
+    """The arguments, with this machine's own places left out of what is published."""
     arguments = sys.argv[1:]
-    if "--data" in arguments:
-        arguments = list(arguments)
-        arguments[arguments.index("--data") + 1] = "DATA"
+    for option, shown in (("--data", "DATA"), ("--pythae-python", "PYTHON"), ("--out", "RUN"), ("--work", "RUN")):
+        if option in arguments:
+            arguments[arguments.index(option) + 1] = shown
     return arguments
 
 
