@@ -15,6 +15,7 @@ from pathlib import Path
 
 import narrows
 from narrows.model.folder import load, save
+from narrows.model.golden import write_golden
 from narrows.pages.fitted import readme
 
 ROOT = Path(__file__).parents[1]
@@ -62,6 +63,7 @@ def main() -> None:
         model = load(args.out)
         model.card["data"]["notes"] = [TERMS]
         save(model, target, readme=readme(model), force=True)
+        write_golden(load(target), target)
         print(f"shipped as {target}")
 
 

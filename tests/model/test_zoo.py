@@ -8,6 +8,7 @@ from narrows._errors import UnknownName
 from narrows.model import zoo
 from narrows.model.build import make
 from narrows.model.folder import load, save
+from narrows.model.golden import TOLERANCE, largest_difference, outputs_of, read_golden
 
 MOST_BYTES = 20 << 20
 """Of all shipped models together."""
@@ -50,6 +51,17 @@ def test_a_shipped_model_has_a_card_and_a_page(name):
     model = load(folder)
     assert model.card["task"]["name"] == name.split("-")[0]
     assert (folder / "README.md").stat().st_size > 0
+
+
+@pytest.mark.needs_shipped_models
+@pytest.mark.parametrize("name", sorted(zoo.shipped()))
+def test_a_shipped_model_gives_what_it_gave_when_it_was_shipped(name):
+    folder = zoo.shipped()[name]
+    golden = read_golden(folder)
+    found = outputs_of(load(folder), golden.pop("x"))
+    assert found.keys() == golden.keys()
+    for part, tensor in golden.items():
+        assert largest_difference(found[part], tensor) < TOLERANCE, part
 
 
 def test_the_shipped_models_are_small_together():
