@@ -1,0 +1,86 @@
+"""`auto` says what is wrong with each picture, and with --do repairs what it can; good pictures are left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from narrows.measuring.metrics import psnr
+from narrows.model import zoo
+
+
+@pytest.fixture(scope="module")
+def clean() -> np.ndarray:
+    """A sharp grey photograph, 256x256."""
+    return np.asarray(Image.fromarray(data.astronaut()).convert("L"))[:256, 130:386]
+
+
+@pytest.fixture
+def photos(tmp_path: Path, clean: np.ndarray) -> Path:
+    """One good, one noisy, one dark picture."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    noisy = clean + np.random.default_rng(0).normal(0, 20, clean.shape)
+    for name, pixels in (("good", clean), ("noisy", noisy), ("dark", clean * 0.12)):
+        Image.fromarray(np.rint(pixels).clip(0, 255).astype(np.uint8)).save(folder / f"{name}.png")
+    return folder
+
+
+def test_what_is_wrong_is_named_with_the_verb_that_helps_and_nothing_is_written(run, photos, tmp_path):
+    ran = run("auto", "photos", "--json")
+    assert ran.code == 0
+    found = {Path(one["file"]).stem: [trouble["verb"] for trouble in one["wrong"]] for one in ran.json["pictures"]}
+    assert found == {"good": [], "noisy": ["denoise"], "dark": ["brighten"]}
+    assert all(one["written"] is None and one["done"] == [] for one in ran.json["pictures"])
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+    assert "good.png: nothing wrong\n" in run("auto", "photos").out
+
+
+@pytest.mark.needs_shipped_models
+def test_the_line_can_be_typed(run, photos):
+    (line,) = run("auto", "photos/noisy.png").out.splitlines()
+    assert line.startswith("photos/noisy.png: noise of ")
+    assert line.endswith("-> narrows denoise photos/noisy.png")
+
+
+@pytest.mark.needs_shipped_models
+def test_do_repairs_what_has_a_model_and_writes_nothing_else(run, photos, clean, pixels):
+    ran = run("auto", "photos", "--do", "--out", "better")
+    assert ran.code == 0
+    written = sorted(path.name for path in Path("better").iterdir())
+    assert "noisy.png" in written and "good.png" not in written
+
+    def score(place: str) -> float:
+        import torch
+
+        both = (torch.from_numpy(np.array(one)).float()[None, None] / 255 for one in (pixels(place), clean))
+        return float(psnr(*both))
+
+    assert score("better/noisy.png") > score("photos/noisy.png") + 5
+
+
+def test_without_a_model_it_says_so(run, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo, "_WEIGHTS", tmp_path / "none")
+    ran = run("auto", "photos/noisy.png", "--do")
+    assert ran.code == 0 and "no model for denoise ships yet" in ran.out
+    assert not Path("repaired").exists()
+
+
+def test_results_are_not_replaced_without_force(run, photos):
+    Path("repaired").mkdir()
+    Path("repaired/noisy.png").write_text("mine")
+    ran = run("auto", "photos", "--do")
+    assert ran.code == 1 and "exists already" in ran.err
+    assert Path("repaired/noisy.png").read_text() == "mine"
+
+
+def test_what_cannot_be_read_is_listed_and_the_rest_looked_at(run, photos):
+    (photos / "bad.png").write_text("no picture")
+    ran = run("auto", "photos", "--json")
+    assert ran.code == 1
+    assert len(ran.json["pictures"]) == 3
+    assert ran.json["failed"][0]["file"].endswith("bad.png")
