@@ -27,6 +27,10 @@ files in `NARROWS_PATH` and from installed packages.
   at before any work begins.
 - Where some pictures of many cannot be done, they are listed with their reasons, the rest is done, and the exit code
   is 1.
+- Verbs that make pictures better go on where they were stopped: the same command leaves out what is done already. The
+  hidden file `.narrows-done.jsonl` in the folder of results says which results are whole and of what they were made
+  (the picture, the options, the model, the version); whatever does not fit it is somebody's, and is never replaced
+  without `--force`. Only one process writes to a folder at a time.
 - Without `--out`, results go to a new place in the current folder, which is said.
 
 | exit code | meaning |

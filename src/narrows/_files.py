@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from narrows._errors import CannotWrite, WouldOverwrite
@@ -24,19 +26,39 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, about_to: Callable[[os.stat_result], None] | None = None) -> None:
     """All of `data` under `path`, or nothing changed. Raises CannotWrite (disk full, no permission)."""
+    with written_atomically(path, about_to=about_to) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def written_atomically(
+    path: Path, *, about_to: Callable[[os.stat_result], None] | None = None
+) -> Iterator[io.BufferedRandom]:
+    """A file that becomes `path` when the block ends well, and leaves nothing where it does not.
+
+    `about_to` is told what the finished file's size and time are just before it takes its place; both stay what they
+    are. Raises CannotWrite (disk full, no permission).
+    """
     temporary = path.with_name(f".{path.name}.part")
     try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _flush_folder(path.parent)
+        try:
+            with open(temporary, "w+b") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if about_to:
+                about_to(temporary.stat())
+            os.replace(temporary, path)
+            _flush_folder(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+    except CannotWrite:
+        raise
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise CannotWrite(
             f"{path} could not be written ({error.strerror or error}); what stood there before is unchanged: "
             f"free some space or choose another folder with --out"

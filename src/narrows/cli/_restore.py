@@ -135,21 +135,25 @@ def _restored(
     warm_up()
     from narrows.cli._progress import counting
     from narrows.model import zoo
-    from narrows.using.files import plan_files, restore_files
+    from narrows.using.files import how_of, plan_files, restore_files
 
-    plan = plan_files(paths, folder, force=force, recursive=recursive)
+    task, place = task or "reconstruct", zoo.place_of(model) if model else None
+    plan = plan_files(paths, folder, how=how_of(task, place, strength, options), force=force, recursive=recursive)
     say_left_out(out, plan.skipped)
     with counting(len(plan.jobs), verb) as tell:
         done = restore_files(
-            plan, task=task or "reconstruct", model=zoo.place_of(model) if model else None, strength=strength,
-            force=force, tell=lambda number, job: tell(number, job.shown), **options,
+            plan, task=task, model=place, strength=strength, force=force,
+            tell=lambda number, job: tell(number, job.shown), **options,
         )  # fmt: skip
     _say_what_failed(out, done.failed, len(plan.jobs))
+    if done.already:
+        out.note(f"{len(done.already)} done already, by an earlier run of the same (--force makes them anew)")
     if done.written:
         where = done.written[0] if len(done.written) == 1 else folder
         out.say(f"{len(done.written)} of {len(plan.jobs)} written: {where}" if len(plan.jobs) > 1 else f"{where}")
     return {
-        "written": done.written, "failed": pairs(done.failed), "skipped": pairs(plan.skipped), "notes": done.notes,
+        "written": done.written, "already": done.already, "failed": pairs(done.failed),
+        "skipped": pairs(plan.skipped), "notes": done.notes,
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -89,6 +90,16 @@ class Photo:
         """The same photo with every pixel, and its transparency, repeated `scale` times each way."""
         alpha = None if self.alpha is None else self.alpha.repeat(scale, 0).repeat(scale, 1)
         return dataclasses.replace(self, array=self.array.repeat(scale, 0).repeat(scale, 1), alpha=alpha)
+
+    def emptied(self, shape: tuple[int, ...]) -> Photo:
+        """A black photo of another shape, (C, H, W), for the same kind of file; it has no transparency."""
+        channels, height, width = shape
+        array = np.zeros((height, width, channels), dtype=self.array.dtype)
+        low, high, look = self.low, self.high, dataclasses.replace(self.look, mode=None, bilevel=False)
+        if channels != len(low):  # a colour profile is one of grey or of colour
+            low, high = np.full(channels, low.min()), np.full(channels, high.max())
+            look = dataclasses.replace(look, icc=None)
+        return dataclasses.replace(self, array=array, low=low, high=high, alpha=None, look=look)
 
     def with_array(self, array: np.ndarray) -> Photo:
         """The same photo with other pixels."""
@@ -184,15 +195,18 @@ def _range(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def save_photo(photo: Photo, path: str | Path, *, force: bool = False) -> Path:
+def save_photo(
+    photo: Photo, path: str | Path, *, force: bool = False, about_to: Callable[[os.stat_result], None] | None = None
+) -> Path:
     """Write a photo as the same kind of file it came from, or as `path`'s suffix says, whole or not at all.
 
-    Unchanged pixels give back the original file's bytes. Raises WouldOverwrite unless `force`; CannotWrite.
+    Unchanged pixels give back the original file's bytes. `about_to` is told of the finished file just before it takes
+    its place. Raises WouldOverwrite unless `force`; CannotWrite.
     """
     path = Path(path)
     refuse_to_overwrite(path, force)
     make_folder(path.parent)
-    write_atomically(path, _encoded(photo, path))
+    write_atomically(path, _encoded(photo, path), about_to=about_to)
     return path
 
 

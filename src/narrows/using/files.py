@@ -1,16 +1,28 @@
-"""Many picture files restored: where each result goes is settled before the first is opened."""
+"""Many picture files restored: where each result goes is settled before the first is opened.
+
+A folder is a pipeline: while one picture is computed, the next is read and the last is written, each in a thread of
+its own. At most three pictures are in memory; next to a large one there is no other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from narrows._errors import BadData, BadOption, CannotWrite, NarrowsError, NotSupported, WouldOverwrite
 from narrows._files import make_folder, refuse_to_overwrite
-from narrows.data.images import READABLE, open_photo, save_photo
+from narrows.data.images import READABLE, Photo, open_photo, save_photo
 from narrows.data.triage import look_through, printable
+from narrows.using._journal import Journal, made_from
+from narrows.using._journal import how_of as how_of
 from narrows.using.restore import model_for, restore_photo
+
+_LARGE = 48 << 20
+"""Bytes of a picture's pixels, from which on nothing is read or written beside it: 16 megapixels in 8-bit colour."""
 
 
 class Job(NamedTuple):
@@ -27,6 +39,11 @@ class Plan(NamedTuple):
 
     jobs: tuple[Job, ...]
     skipped: tuple[tuple[str, str], ...]
+    already: tuple[Job, ...] = ()
+    """Whole results of an earlier run of the same: nothing is to be done for them."""
+    folder: Path | None = None
+    """Where results and what is known of them lie; None where one file was named."""
+    how: str = ""
 
 
 class Done(NamedTuple):
@@ -36,23 +53,30 @@ class Done(NamedTuple):
     failed: list[tuple[str, str]]
     """(file, reason)"""
     notes: list[str]
+    already: list[Path]
+    """Whole results of an earlier run."""
 
 
-def plan_files(paths: Sequence[str | Path], out: Path, *, force: bool = False, recursive: bool = True) -> Plan:
+def plan_files(
+    paths: Sequence[str | Path], out: Path, *, how: str = "", force: bool = False, recursive: bool = True
+) -> Plan:
     """Every picture among `paths` (files and folders) with its target below `out`; folders keep their tree.
 
-    `out` may also name one picture file, for one input. Raises BadData (nothing there, two inputs for one target, a
-    target that is an input), WouldOverwrite, CannotWrite: all before anything is done.
+    `how` says by what the pictures will be treated (`how_of`): results that an earlier run made of the same pictures
+    in the same way are not made again, unless `force`. `out` may also name one picture file, for one input.
+
+    Raises BadData (nothing there, two inputs for one target, a target that is an input), WouldOverwrite, CannotWrite:
+    all before anything is done.
     """
     jobs: list[Job] = []
     skipped: list[tuple[str, str]] = []
     for path in map(Path, paths):
         found = look_through(path)
         skipped += [*found.skipped, *((printable(table), "a table, not a picture") for table in found.tables)]
-        folder = path.is_dir()
+        is_folder = path.is_dir()
         for picture in found.pictures:
-            below = picture.relative_to(path) if folder else Path(picture.name)
-            if folder and (_is_below(picture, out) or (not recursive and len(below.parts) > 1)):
+            below = picture.relative_to(path) if is_folder else Path(picture.name)
+            if is_folder and (_is_below(picture, out) or (not recursive and len(below.parts) > 1)):
                 continue
             jobs.append(Job(picture, out / below, printable(picture)))
     if not jobs:
@@ -61,10 +85,22 @@ def plan_files(paths: Sequence[str | Path], out: Path, *, force: bool = False, r
             f"no picture came{f' ({reasons})' if reasons else ''}; give pictures ({' '.join(READABLE)}) or a folder "
             f"of them"
         )
+    folder: Path | None = out
     if len(jobs) == 1 and out.suffix.lower() in READABLE and not out.is_dir() and Path(paths[0]).is_file():
-        jobs = [jobs[0]._replace(target=out)]
-    _check_targets(jobs, force)
-    return Plan(tuple(jobs), tuple(skipped))
+        jobs, folder = [jobs[0]._replace(target=out)], None
+    already: set[Job] = set() if force or folder is None else _done_already(Journal.read(folder), jobs, how)
+    _check_targets(jobs, already, force)
+    todo = tuple(job for job in jobs if job not in already)
+    return Plan(todo, tuple(skipped), tuple(job for job in jobs if job in already), folder, how)
+
+
+def _done_already(journal: Journal, jobs: Sequence[Job], how: str) -> set[Job]:
+    found = set()
+    for job in jobs:
+        with contextlib.suppress(OSError):  # the picture is gone: reading it will say so
+            if how and journal.has(job.target, made_from(job.source, how)):
+                found.add(job)
+    return found
 
 
 def _is_below(path: Path, folder: Path) -> bool:
@@ -72,7 +108,7 @@ def _is_below(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve()) and folder.exists()
 
 
-def _check_targets(jobs: list[Job], force: bool) -> None:
+def _check_targets(jobs: list[Job], already: set[Job], force: bool) -> None:
     taken: dict[Path, Job] = {}
     for job in jobs:
         if job.target in taken:
@@ -88,7 +124,8 @@ def _check_targets(jobs: list[Job], force: bool) -> None:
                 f"{printable(job.target)} is itself to be restored, and originals are never written over; choose "
                 f"another folder with --out"
             )
-        refuse_to_overwrite(job.target, force)
+        if job not in already:
+            refuse_to_overwrite(job.target, force)
 
 
 def restore_files(
@@ -103,30 +140,101 @@ def restore_files(
 ) -> Done:
     """Restore every file of the plan; one that cannot be is noted with its reason, and the rest go on.
 
-    `tell(number, job)` is called before each. Raises BadOption, UnknownName, BadModelFile, CannotWrite (disk full).
+    `tell(number, job)` is called before each. Raises BadOption, UnknownName, BadModelFile, CannotWrite (disk full),
+    BadRun (another process writes to the folder).
     """
     if not 0 <= strength <= 1:
         raise BadOption(f"strength={strength}; it takes 0 (the original) to 1 (the whole correction): --strength 0.7")
     chosen = None if model is None else model_for(task, 3, model)
-    done = Done([], [], [])
-    for number, job in enumerate(plan.jobs):
-        if tell:
-            tell(number, job)
+    found = _Outcomes(plan)
+    with contextlib.ExitStack() as stack:
+        journal = stack.enter_context(Journal.held(plan.folder)) if plan.folder else None
+        reader, writer = (stack.enter_context(ThreadPoolExecutor(1)) for _ in range(2))
+        if journal and not force:  # another process may have done some between the plan and the lock
+            found.already |= _done_already(journal, plan.jobs, plan.how)
+        todo = [job for job in plan.jobs if job not in found.already]
+        for number, (job, reading) in enumerate(_read_ahead(todo, plan.how, reader)):
+            if tell:
+                tell(number, job)
+            with found.noting(job):
+                photo, origin = reading.result()
+                better = restore_photo(chosen or model_for(task, photo.shape[0]), photo, strength=strength, **options)
+                note = journal.about_to_write(job.target, origin) if journal else None
+                found.settle()
+                found.writing = job, photo.notes, writer.submit(_write, better, job.target, force, note)
+                if photo.array.nbytes > _LARGE:
+                    found.settle()
+        found.settle()
+    return found.done()
+
+
+def _read_ahead(
+    jobs: Sequence[Job], how: str, reader: ThreadPoolExecutor
+) -> Iterator[tuple[Job, Future[tuple[Photo, str]]]]:
+    """Each job with its picture, read; the next one is on its way, unless this one is large."""
+    ahead = None
+    for job, following in itertools.zip_longest(jobs, jobs[1:]):
+        reading = ahead or reader.submit(_read, job.source, how)
+        wait([reading])
+        large = reading.exception() is None and reading.result()[0].array.nbytes > _LARGE
+        ahead = reader.submit(_read, following.source, how) if following and not large else None
+        yield job, reading
+
+
+def _read(source: Path, how: str) -> tuple[Photo, str]:
+    """The picture, and of what its result will be made: as it lay there before it was read."""
+    try:
+        origin = made_from(source, how)
+    except OSError:  # opening it will say so
+        origin = ""
+    return open_photo(source), origin
+
+
+def _write(photo: Photo, target: Path, force: bool, note: Any) -> Path:
+    make_folder(target.parent)
+    return save_photo(photo, target, force=force, about_to=note)
+
+
+class _Outcomes:
+    """What became of each job, and the one that is being written."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.jobs = plan.already + plan.jobs
+        self.already = set(plan.already)
+        self.written: dict[Job, tuple[Path, Sequence[str]]] = {}
+        self.failed: dict[Job, str] = {}
+        self.writing: tuple[Job, Sequence[str], Future[Path]] | None = None
+
+    def settle(self) -> None:
+        """Wait until what is being written is written."""
+        if self.writing:
+            (job, notes, future), self.writing = self.writing, None
+            with self.noting(job):
+                self.written[job] = future.result(), notes
+
+    @contextlib.contextmanager
+    def noting(self, job: Job) -> Iterator[None]:
+        """Failures that concern one picture end here; the others go on."""
         try:
-            photo = open_photo(job.source)
-            better = restore_photo(chosen or model_for(task, photo.shape[0]), photo, strength=strength, **options)
-            make_folder(job.target.parent)
-            done.written.append(save_photo(better, job.target, force=force))
-            done.notes.extend(f"{job.shown}: {note}" for note in photo.notes)
+            yield
         except (BadData, NotSupported) as error:
-            done.failed.append((job.shown, str(error)))
+            self.failed[job] = str(error)
         except CannotWrite as error:
             if "cannot hold" not in str(error):  # a full or closed disk ends it: the others would fail as well
                 raise
-            done.failed.append((job.shown, str(error)))
+            self.failed[job] = str(error)
         except MemoryError:
-            done.failed.append((job.shown, f"memory does not suffice for {job.shown}; cut it into parts first"))
-    return done
+            self.failed[job] = f"memory does not suffice for {job.shown}; cut it into parts first"
+
+    def done(self) -> Done:
+        """In the order of the plan."""
+        written = [(job, *self.written[job]) for job in self.jobs if job in self.written]
+        return Done(
+            [path for _, path, _ in written],
+            [(job.shown, self.failed[job]) for job in self.jobs if job in self.failed],
+            [f"{job.shown}: {note}" for job, _, notes in written for note in notes],
+            [job.target for job in self.jobs if job in self.already],
+        )
 
 
 def reasons_of(done: Done) -> NarrowsError | None:
