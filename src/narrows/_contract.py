@@ -249,6 +249,17 @@ class AbstractPrior(Trainable):
         return {"loss": -self.log_prob(batch.x).mean()}
 
 
+class Traces(NamedTuple):
+    """What was measured on somebody's damaged pictures, a row a picture: `measuring.damage` finds it."""
+
+    noise: Tensor
+    """N 2: slope and offset of the noise's variance over the value, both for values in [0, 1]."""
+    quality: Tensor
+    """N: the JPEG quality, 1 to 95; 100 where there is no trace of one."""
+    blur: Tensor
+    """N: pixels, the standard deviation of the Gaussian that it looks blurred by."""
+
+
 class AbstractTask(nn.Module, ABC):
     """What a clean picture is turned into for training, and what is done with a user's picture.
 
@@ -267,6 +278,11 @@ class AbstractTask(nn.Module, ABC):
     """Of "picture", "table"."""
     learns_from: ClassVar[str] = "clean"
     """Of "clean", "pairs", "raw", "unpaired"."""
+    ways: ClassVar[tuple[str, ...]] = ("clean",)
+    """What `--learn-from` takes, where the constructor has an option `learn_from`: "clean" pictures; "like", clean ones
+    damaged as measured on others; and the task's own ways to do without clean pictures."""
+    alone: ClassVar[bool] = False
+    """True where a net can learn from the one picture that it is to restore (`--only-this`)."""
     classical: ClassVar[tuple[str, ...]] = ("gaussian", "median", "non_local_means")
     """Names in `measuring.classical`: the filters that a net of this task is set beside."""
     scale: ClassVar[int] = 1
@@ -274,8 +290,14 @@ class AbstractTask(nn.Module, ABC):
     margin: ClassVar[int] = 0
     """Pixels of the user's picture, each way, that `enlarge` looks at."""
 
-    def learn(self, damaged: Tensor, generator: torch.Generator) -> None:
-        """Look at damaged pictures before training; only tasks that learn from "unpaired" do."""
+    @property
+    def has_truth(self) -> bool:
+        """Whether the pictures that it trains on are what should come out: only then can truth judge."""
+        return True
+
+    def learn(self, traces: Traces) -> None:
+        """Keep what was measured on damaged pictures, before training: the user's own, or those that clean ones are to
+        be made like. Tasks that keep nothing ignore it."""
 
     @abstractmethod
     def example(self, pictures: Tensor, step: Step) -> Batch:

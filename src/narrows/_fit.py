@@ -19,6 +19,7 @@ from torch import Tensor
 from narrows import _device
 from narrows._contract import Batch, DataFacts, Step
 from narrows._errors import BadOption, BadPairing, BadRun, UnknownName, WouldOverwrite, refuse_other_types
+from narrows._registry import tasks
 from narrows.data.augment import mirror, move
 from narrows.data.fitting import convert_channels
 from narrows.data.images import open_photo
@@ -26,6 +27,7 @@ from narrows.data.reading import Dataset, read
 from narrows.data.sources import PatchSource, Source, Subset
 from narrows.data.splits import content_hash, split
 from narrows.measuring.judge import Judgement, held_out_intervals, judge
+from narrows.measuring.lessons import Lesson, lesson_for
 from narrows.model.build import make
 from narrows.model.folder import WEIGHTS, save
 from narrows.model.folder import load as load_model
@@ -47,6 +49,12 @@ _MOST_JUDGED, _MOST_PHOTOS_JUDGED, _MOST_VALIDATED = 10_000, 100, 1_000
 _RESIZED = "are resized to"
 """In the remark of `data.reading` on pictures of other sizes."""
 _MOST_FOR_BASELINES, _MOST_PATCHES_FOR_BASELINES = 60_000, 2_000
+_MOST_LOOKED_AT = 16
+"""Pictures on which noise and other damage are measured."""
+_TWIN = "direct"
+"""Folder, in the run's, of the twin's run."""
+_VALIDATED_PATCHES = 8
+"""Patches of each validation photograph."""
 _TWIN = "direct"
 """Folder, in the run's, of the twin's run."""
 _VALIDATED_PATCHES = 8
@@ -90,6 +98,11 @@ class FitSettings:
     """"folder", or a pattern in the path: examples of one group stay on one side of the split."""
     twin: bool = True
     """Where a task is done through a code, also train the `direct` net for as long, to stand beside it."""
+    learn_from: str | None = None
+    """What the pictures are: clean; or noisy, and then how they are used: recorrupted (noise of one strength, which is
+    measured), neighbours, blind_spots. None looks at them. For `--task denoise`."""
+    like: str | None = None
+    """A folder of damaged pictures: clean ones are damaged like these, as measured on them."""
     begin_with: str | None = None
     """A model folder whose weights training begins with: the same kind, net and picture size."""
     options: dict[str, Any] = field(default_factory=dict)
@@ -207,19 +220,22 @@ def _fit(
     shape = None if chosen.size is None else (chosen.channels or 1, *chosen.size)
     given = isinstance(data, Dataset)  # sweeps and comparisons read once
     dataset = data if given else read(data, shape=shape, channels=chosen.channels, group_by=chosen.group_by)
+    lesson = _lesson(dataset, chosen, config)
+    asked, chosen = chosen, replace(chosen, options=chosen.options | lesson.options)
     model = _make(dataset, chosen, config)
+    _teach(model, lesson)
     parts = _parts(dataset, chosen, model, config.seed)
     if isinstance(parts.training, PatchSource):
         dataset = _as_photographs(dataset)
     if run is not None:  # only now that nothing can be refused any more: a refusal leaves the folder as it was
-        _hold_to_the_same_job(run, dataset, chosen, config, force)
+        _hold_to_the_same_job(run, dataset, asked, config, force)
     history, plan = _train(model, parts, chosen, config, run, progress)
     twin = None
     if model.task.kind == "direct" and model.code_size is not None and chosen.twin and parts.judged:
-        twin = _train_twin(dataset, chosen, config, parts, history.seconds, run, progress)
+        twin = _train_twin(dataset, chosen, config, lesson, parts, history.seconds, run, progress)
     progress({"event": "judging"})
     judgement = None
-    if parts.judged:
+    if parts.judged and model.task.has_truth:
         judgement = judge(model, parts.fits, parts.learned, parts.judged, seed=config.seed, twin=twin)
     _complete_card(model, dataset, parts, chosen, config, plan, history, judgement, command)
     report = None
@@ -301,6 +317,46 @@ def _make(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> Mode
     if chosen.begin_with is not None:
         _take_weights(model, chosen.begin_with)
     return model
+
+
+def _lesson(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> Lesson:
+    """How the task is to learn from these pictures: as the user says, else by what they look like."""
+
+    def look(of: Dataset, channels: int) -> Callable[[], list[Tensor]]:
+        def some() -> list[Tensor]:
+            order = torch.randperm(len(of.keys), generator=generator(config.seed, "damage"))[:_MOST_LOOKED_AT]
+            if of.photos:
+                return [_middle(of.photos[i], channels) for i in order.tolist()]
+            return list(of.source.take(order))
+
+        return some
+
+    if dataset.form != "picture":
+        return Lesson({})
+    channels = dataset.shape[0]
+    of_one_size = chosen.code_size is not None or chosen.kind not in (None, "direct")
+    return lesson_for(
+        chosen.task,
+        tasks[chosen.task],
+        asked=chosen.learn_from or chosen.options.get("learn_from"),
+        like=None if chosen.like is None else look(read(chosen.like, to_learn=False), channels),
+        look=look(dataset, channels),
+        any_size=not of_one_size and chosen.architecture is None,
+        seeks="level" not in chosen.options,
+    )
+
+
+def _teach(model: Model, lesson: Lesson) -> None:
+    """What was measured, into the task; why it learns so, into the card. Raises BadPairing."""
+    if lesson.options.get("learn_from") == "neighbours" and "vector" in model.autoencoder.needs:
+        raise BadPairing(
+            f"neighbours makes pictures of half the size, and {model.kind} with a code of one size takes no others: "
+            f"--learn-from blind_spots"
+        )
+    if lesson.traces is not None:
+        model.task.learn(lesson.traces)
+    if lesson.reason is not None:
+        model.card["about"]["reasons"]["learn_from"] = lesson.reason
 
 
 def _take_weights(model: Model, place: str) -> None:
@@ -454,6 +510,7 @@ def _train_twin(
     dataset: Dataset,
     chosen: FitSettings,
     config: TrainingConfig,
+    lesson: Lesson,
     parts: Parts,
     seconds: float,
     run: Run | None,
@@ -463,6 +520,7 @@ def _train_twin(
     progress({"event": "twin"})
     plain = replace(chosen, kind=None, architecture=None, code_size=None, n_layers=None, n_nodes=None, begin_with=None)
     twin = _make(dataset, plain, config)
+    _teach(twin, lesson)
     budget = replace(config, minutes=max(seconds, 1.0) / 60, epochs=None, steps=None)
     if run is None:
         _train(twin, parts, plain, budget, None, progress)

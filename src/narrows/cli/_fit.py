@@ -143,6 +143,8 @@ def _told(out: Output, found: Any, folder: Path, lang: str) -> dict[str, Any]:
     """The end of a run, in words and for machines."""
     judged = found.judgement
     verdict = judged.verdict.sentence(lang) if judged else "nothing was held out, so nothing can be judged"
+    if not found.model.model.task.has_truth:
+        verdict = "not judged: no clean pictures to judge by; look at the results on pictures that it has not seen"
     with_code = found.model.code_size is not None
     new = "NEW-PICTURES" if found.model.card["form"] == "picture" else "NEW-ROWS.csv"
     place = shlex.quote(str(folder))

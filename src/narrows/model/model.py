@@ -10,6 +10,7 @@ import math
 from typing import Any, Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from narrows._contract import (
@@ -101,7 +102,7 @@ class Model(nn.Module):
     def batch(self, examples: Tensor, step: Step) -> Batch:
         """B *shape, as a source gives them (a table's missing cells are NaN) -> what the loop learns from."""
         if self.standardise is None:
-            return self.task.example(self._padded(examples), step)
+            return self._on_stride(self.task.example(self._padded(examples), step))
         values, known = self.standardise(examples)
         x, target, weight = self.task.example(values, step)
         return Batch(x, target, known if weight is None else weight * known)
@@ -165,6 +166,15 @@ class Model(nn.Module):
     def _padded(self, pictures: Tensor) -> Tensor:
         """Sides that are multiples of the net's stride; a net with a vector code has its one size anyhow."""
         return pictures if "vector" in self.autoencoder.needs else pad_to(pictures, self.net_facts.stride)
+
+    def _on_stride(self, batch: Batch) -> Batch:
+        """A task may have made smaller pictures of the padded ones. What is then beyond their edge does not count."""
+        x = self._padded(batch.x)
+        if x.shape == batch.x.shape:
+            return batch
+        weight = torch.ones_like(batch.x[:, :1]) if batch.weight is None else batch.weight
+        beyond = (0, x.shape[3] - batch.x.shape[3], 0, x.shape[2] - batch.x.shape[2])
+        return Batch(x, self._padded(batch.target), F.pad(weight, beyond))
 
     def _decode(self, code: Tensor) -> Tensor:
         """A grid that is as large as the model's own pictures give it loses their padding again."""

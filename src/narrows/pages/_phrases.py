@@ -35,6 +35,20 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
     (r"([\d.]+%) of the values are within ([\d.]+) of 0 or 1", r"\1 số giá trị cách 0 hoặc 1 không quá \2"),
     (r"only ([\d.]+%) of the values are near 0 or 1", r"chỉ \1 số giá trị gần 0 hoặc 1"),
     (r"the values are not confined to 0\.\.1", "các giá trị không nằm gọn trong khoảng 0 đến 1"),
+    (r"the pictures are clean: their noise measures (\S+) of 255", r"ảnh sạch: nhiễu đo được là \1 trên 255"),
+    (r"the pictures are noisy, all about alike: (\S+) of 255, measured",
+     r"ảnh bị nhiễu, mức độ gần như nhau: đo được \1 trên 255"),
+    (r"the pictures are noisy, each in its own measure, about (\S+) of 255",
+     r"ảnh bị nhiễu với mức độ khác nhau, khoảng \1 trên 255"),
+    (r"the pictures are noisy \((\S+) of 255\) and neighbouring pixels share noise, of which a part will stay",
+     r"ảnh bị nhiễu (\1 trên 255) và các điểm ảnh cạnh nhau có chung nhiễu, nên một phần nhiễu sẽ còn lại"),
+    (r"taken as clean: noise of (\S+) of 255 from pixel to pixel; if they are noisy, neighbouring pixels share it, and "
+     r"then only clean pictures or pairs can teach",
+     r"coi là ảnh sạch: nhiễu giữa các điểm ảnh là \1 trên 255; nếu ảnh có nhiễu thì các điểm ảnh cạnh nhau có chung "
+     r"nhiễu, và khi đó chỉ có thể học từ ảnh sạch hoặc từ các cặp ảnh"),
+    (r"under (\d+) pixels a side noise cannot be told from detail: taken as clean",
+     r"cạnh dưới \1 điểm ảnh thì không phân biệt được nhiễu với chi tiết: coi là ảnh sạch"),
+    (r"damage was measured on the pictures given by --like", "mức độ hư hại được đo trên các ảnh nêu ở --like"),
     # Names of examples that have none (data)
     (r"row (\d+)", r"dòng \1"),
     (r"picture (\d+)", r"ảnh \1"),

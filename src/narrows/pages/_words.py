@@ -19,6 +19,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "Nothing was held out, so nothing can be said about pictures that the network has not seen.",
         "Không có dữ liệu nào được để riêng, nên chưa thể nói gì về những dữ liệu mà mạng chưa từng thấy.",
     ),
+    "no truth": (
+        "Not judged: there are no clean pictures to judge by. The network learned from noisy pictures alone; look at "
+        "its results on pictures that it has not seen.",
+        "Chưa đánh giá được: không có ảnh sạch để so sánh. Mạng chỉ học từ ảnh nhiễu; hãy tự xem kết quả trên những "
+        "ảnh mà mạng chưa từng thấy.",
+    ),
     # Scores
     "scores": ("Held-out error", "Sai số trên dữ liệu để riêng"),
     "scores intro": (

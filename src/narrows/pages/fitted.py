@@ -68,7 +68,7 @@ def write_fit_report(
     names = [translated(name, lang) or name for name in parts.names]
     body = [
         h("h1", say("report"), ": ", user_text(path.absolute().parent.name)),
-        verdict_block(judgement, say),
+        verdict_block(judgement, say, "no verdict" if model.task.has_truth else "no truth"),
         prose(_byline(model, parts, history, say), class_="byline"),
     ]
     if judgement is not None:
@@ -89,10 +89,10 @@ def write_fit_report(
     return write_page(path, page(title, h("main", body), lang=lang))
 
 
-def verdict_block(judgement: Judgement | None, say: Say) -> Markup:
-    """The first sentence, with its colour: who won, and whether that is decided."""
+def verdict_block(judgement: Judgement | None, say: Say, without: str = "no verdict") -> Markup:
+    """The first sentence, with its colour: who won, and whether that is decided; `without` says why nobody knows."""
     if judgement is None:
-        return h("div", prose(say("no verdict")), class_="verdict open")
+        return h("div", prose(say(without)), class_="verdict open")
     verdict = judgement.verdict
     mood = "open" if not verdict.decided else "good" if verdict.winner == "network" else "bad"
     return h("div", prose(unbroken(verdict.sentence(say.lang))), class_=f"verdict {mood}")

@@ -1,8 +1,11 @@
 """Remove noise from pictures: blind, or told the level.
 
-Trained with Gaussian noise of a level drawn for every picture; the level comes to the net as one more channel, which
-is 0 (unknown) for half of the pictures. So one model serves both. Noise is not clipped, as the field's tables have it.
-Zhang et al. 2017 (blind, arXiv:1608.03981) and 2018 (the level as a channel, arXiv:1710.04026).
+Trained on clean pictures with Gaussian noise of a level drawn for every picture; the level comes to the net as one more
+channel, which is 0 (unknown) for half of the pictures. So one model serves both. Noise is not clipped, as the field's
+tables have it. Zhang et al. 2017 (blind, arXiv:1608.03981) and 2018 (the level as a channel, arXiv:1710.04026).
+
+Or trained on noisy pictures alone, in one of the ways of `_without_truth`; or on clean pictures with noise like that
+of others.
 """
 
 from __future__ import annotations
@@ -10,43 +13,110 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from narrows._contract import AbstractTask, Batch, Step
-from narrows._errors import BadOption
+from narrows._contract import AbstractTask, Batch, Step, Traces
+from narrows._errors import BadOption, UnknownName
+from narrows.tasks import _without_truth
 
 TOP_LEVEL = 55.0
 """Units of 1/255: the strongest noise that is trained on unless said otherwise."""
+_WITHOUT_TRUTH = ("recorrupted", "neighbours", "blind_spots")
+_CURVES = 16
+"""Noise curves that are kept of measured pictures."""
+_UNSURE = 0.1
+"""Levels are drawn this share below and above the measured ones: measuring is off by a few per cent."""
 
 
 class Denoise(AbstractTask):
-    """`level` fixes the noise to one standard deviation, in units of 1/255 (127.5 is 0.5); None draws 0 to 55."""
+    """`level` fixes the noise to one standard deviation, in units of 1/255 (127.5 is 0.5); None draws 0 to 55.
+
+    `learn_from` says what the training pictures are: "clean"; "like", clean ones that get noise as it was measured on
+    others; or noisy ones, used by the method "recorrupted" (noise of known strength, which is measured), "neighbours"
+    or "blind_spots" (noise of any strength, independent from pixel to pixel).
+    """
 
     metric = "psnr"
     model = "denoise"
     extra = 1
     classical = ("gaussian", "median", "wiener", "total_variation", "bilateral", "non_local_means", "bm3d")
+    ways = ("clean", "like", "recorrupted", "neighbours", "blind_spots")
+    alone = True
+    takes_pairs = True
 
-    def __init__(self, *, level: float | None = None) -> None:
+    def __init__(self, *, level: float | None = None, learn_from: str = "clean") -> None:
         super().__init__()
         if level is not None and not (isinstance(level, (int, float)) and 0 < level <= 2550):
             raise BadOption(f"level={level}: noise has a standard deviation above 0 in units of 1/255, such as 25")
-        self.level = level
+        if learn_from not in self.ways:
+            raise UnknownName.of("way to learn", learn_from, self.ways)
+        if level is not None and learn_from != "clean":
+            raise BadOption(f"level={level} came for pictures with noise of their own; leave it out")
+        self.level, self.learn_from = level, learn_from
+        if learn_from in ("like", "recorrupted"):
+            self.register_buffer("curves", torch.tensor([[0.0, (25 / 255) ** 2]]).repeat(_CURVES, 1))
+
+    curves: Tensor
+    """_CURVES 2: slope and offset of the variance of measured noise, from weak to strong."""
+
+    @property
+    def has_truth(self) -> bool:
+        return self.learn_from not in _WITHOUT_TRUTH
+
+    def learn(self, traces: Traces) -> None:
+        if "curves" not in self._buffers:
+            return
+        order = traces.noise[(traces.noise[:, 0] / 2 + traces.noise[:, 1]).argsort()]
+        spaced = torch.linspace(0, len(order) - 1, _CURVES).round().long()
+        self.curves.copy_(order[spaced])
 
     def example(self, pictures: Tensor, step: Step) -> Batch:
+        if not self.has_truth:
+            return self._from_noisy(pictures, step)
         draw = {"generator": step.generator, "dtype": pictures.dtype, "device": pictures.device}
         count = (len(pictures), *[1] * (pictures.dim() - 1))
         level = torch.rand(count, **draw) * (TOP_LEVEL / 255)
         told = (torch.rand(count, **draw) < 0.5).to(pictures)
         if self.level is not None:
             level = torch.full_like(level, self.level / 255)
-        noisy = pictures + level * torch.randn(pictures.shape, **draw)
+        spread: Tensor = level
+        if self.learn_from == "like":
+            spread = self._measured(pictures, step.generator)
+            level = spread.square().mean((1, 2, 3), keepdim=True).sqrt()
+        noisy = pictures + spread * torch.randn(pictures.shape, **draw)
         return Batch(torch.cat([noisy, _level_map(level * told, noisy)], 1), pictures)
 
     def prepare(self, photo: Tensor, *, level: float | None = None) -> Tensor:
         """level: standard deviation of the noise in units of 1/255; left out, the model finds it by itself."""
         if level is not None and not (isinstance(level, (int, float)) and 0 <= level <= 2550):
             raise BadOption(f"--level {level}: a standard deviation in units of 1/255, 0 or more, such as 25")
+        if level is not None and not self.has_truth:
+            raise BadOption(f"--level {level}: this model learned the noise of its own pictures; leave --level out")
         known = torch.full((len(photo), 1, 1, 1), (level or 0.0) / 255, dtype=photo.dtype, device=photo.device)
         return torch.cat([photo, _level_map(known, photo)], 1)
+
+    def _measured(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
+        """B C H W: standard deviations by one of the measured curves for each picture."""
+        which = torch.randint(0, _CURVES, (len(pictures),), generator=generator, device=generator.device)
+        slope, offset = self.curves.to(pictures)[which].T[:, :, None, None, None]
+        scale = 1 + _UNSURE * (2 * torch.rand(slope.shape, generator=generator, device=pictures.device) - 1)
+        return (slope * pictures + offset).clamp_min(0).sqrt() * scale.to(pictures)
+
+    def _from_noisy(self, noisy: Tensor, step: Step) -> Batch:
+        """The level is never told: it is that of the pictures."""
+        if self.learn_from == "recorrupted":
+            curve = self.curves.to(noisy)[_CURVES // 2]
+            x, target, weight = _without_truth.recorrupted(noisy, curve, step.generator)
+        elif self.learn_from == "neighbours":
+            better = step.restore and (lambda whole: step.restore(_with_unknown_level(whole)))  # type: ignore[misc]
+            # Scores, which are taken without gradient, must mean the same all along the run: there the target stands.
+            progress = step.index / max(1, step.total) if torch.is_grad_enabled() else 0.0
+            x, target, weight = _without_truth.neighbours(noisy, better, progress, step.generator)
+        else:
+            x, target, weight = _without_truth.blind_spots(noisy, step.generator)
+        return Batch(_with_unknown_level(x), target, weight)
+
+
+def _with_unknown_level(pictures: Tensor) -> Tensor:
+    return torch.cat([pictures, torch.zeros_like(pictures[:, :1])], 1)
 
 
 def _level_map(level: Tensor, pictures: Tensor) -> Tensor:
