@@ -7,6 +7,7 @@
 
 Every row trains through `narrows.fit`, in a folder of RUNS of its own: the same command goes on after any interruption
 and trains nothing twice. --seeds 0,1,2 repeats it; --quick runs everything on a few hundred pictures for a few steps.
+--steps, --sizes and --precision make a shorter schedule, and the table of that command says so.
 Nothing is chosen: no setting by the test pictures, and no early stopping, which would hide what is to be seen.
 
 Errors are squared, summed over the 784 pixels, mean over pictures. Seconds and milliseconds are of the processor's
@@ -42,9 +43,10 @@ CERTAIN = 1e-6
 """Probabilities are kept so far from 0 and 1, or one wrong pixel would cost infinitely many nats."""
 
 
-def plain(**more: Any) -> dict[str, Any]:
-    """Settings of every row: nothing held back, nothing stopped early, single precision."""
-    return {"architecture": "mlp", "loss": "mse", "steps": STEPS, "validation": 0.0, "precision": "32-true", **more}
+def plain(args: argparse.Namespace, **more: Any) -> dict[str, Any]:
+    """Settings of every row: nothing held back, nothing stopped early."""
+    same = {"architecture": "mlp", "loss": "mse", "steps": args.steps, "validation": 0.0, "precision": args.precision}
+    return {**same, **more}
 
 
 def error_of(model: Model, pictures: Tensor) -> float:
@@ -62,7 +64,7 @@ def codes(args: argparse.Namespace, train: Tensor, test: Tensor, runs: Runs) -> 
                 pca = PCABaseline().fit(learn.flatten(1), min(size, count - 1))
                 by_pca = pca.reconstruct(test.flatten(1))
                 model, told = runs.fit(
-                    f"codes-{count}-{size}", learn.numpy(), seed, **plain(code_size=size, n_nodes=(512, 512))
+                    f"codes-{count}-{size}", learn.numpy(), seed, **plain(args, code_size=size, n_nodes=(512, 512))
                 )
                 learned, judged = error_of(model, learn[:MOST_FOR_TRAINING_ERROR]), error_of(model, test)
                 rows.append({
@@ -78,7 +80,7 @@ def layers(args: argparse.Namespace, train: Tensor, test: Tensor, runs: Runs) ->
     nets: list[tuple[int, ...]] = [(), *((width,) * (depth - 1) for depth in DEPTHS for width in WIDTHS)]
     rows = []
     for widths in nets:
-        settings = plain(code_size=32, n_layers=len(widths) + 1, n_nodes=widths or None, steps=STEPS // 2)
+        settings = plain(args, code_size=32, n_layers=len(widths) + 1, n_nodes=widths or None)
         for seed in args.seeds:
             name = f"layers-{len(widths) + 1}-{widths[0] if widths else 0}"
             model, told = runs.fit(name, train.numpy(), seed, **settings)
@@ -120,7 +122,7 @@ def losses(args: argparse.Namespace, train: Tensor, test: Tensor, runs: Runs) ->
     for loss in ("bce", "mse", "l1"):
         for seed in args.seeds:
             model, told = runs.fit(
-                f"losses-{loss}", learn.numpy(), seed, **plain(code_size=32, n_nodes=(512, 256), loss=loss)
+                f"losses-{loss}", learn.numpy(), seed, **plain(args, code_size=32, n_nodes=(512, 256), loss=loss)
             )
             chance = model.reconstruct(judge)
             slope = best_slope(model.reconstruct(learn[:MOST_FOR_TRAINING_ERROR]), learn[:MOST_FOR_TRAINING_ERROR])
@@ -153,7 +155,7 @@ def blur(args: argparse.Namespace, train: Tensor, test: Tensor, runs: Runs) -> l
         for seed in args.seeds:
             model, told = runs.fit(
                 f"blur-{size or 'default'}", train.numpy(), seed, task="blur", architecture="mlp", code_size=size,
-                steps=STEPS, validation=0.0, twin=False,
+                steps=args.steps, validation=0.0, twin=False,
             )  # fmt: skip
             got = model.reconstruct(test)
             rows.append({
@@ -168,16 +170,19 @@ ROWS = {work.__name__: work for work in (codes, layers, losses, blur)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("row", choices=ROWS)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs: the same command goes on")
     parser.add_argument("--seeds", default="0", type=lambda text: [int(seed) for seed in text.split(",")])
+    parser.add_argument("--steps", type=int, default=STEPS, help="of every net, in batches of 128")
+    parser.add_argument("--sizes", default=SIZES, type=lambda text: [int(size) for size in text.split(",")])
+    parser.add_argument("--precision", default="32-true", help="of training; blur has what fit takes by itself")
     parser.add_argument("--quick", action="store_true", help="a few steps on a few pictures: does it run?")
     args = parser.parse_args()
     threads(1)
     found = digits(data_folder(args.data), args.quick)
-    args.sizes = (2, 64) if args.quick else SIZES
+    args.sizes = (2, 64) if args.quick else args.sizes
     rows = ROWS[args.row](args, found.train, found.test, Runs(args))
     report(f"lesson_{args.row}" + ("_quick" if args.quick else ""), rows, threads=1)
 
