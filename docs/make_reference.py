@@ -14,7 +14,9 @@ from narrows._registry import Registry, architectures, kinds, priors, tasks
 from narrows.nn.losses import LOSSES
 
 HERE = Path(__file__).parent
-HANDED_IN = {"self", "net", "loss", "code_size", "shape", "extra", "n_layers", "n_nodes", "code_shape", "count"}
+HANDED_IN = {
+    "self", "net", "loss", "code_size", "shape", "target_shape", "extra", "n_layers", "n_nodes", "code_shape", "count",
+}  # fmt: skip
 """Constructor arguments that are not a part's own options."""
 
 HEAD = """\

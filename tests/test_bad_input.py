@@ -169,7 +169,7 @@ DATA: dict[str, Case] = {
     "a link that points at itself to learn from": Case(
         _link("a.png", "a.png"), fit, BadData, ("link that leads nowhere", "give a folder")
     ),
-    "no data": Case(given(None), fit, BadData, ("NoneType came", "a path")),
+    "no data": Case(given(None), fit, BadData, ("neither data nor pairs came", "narrows fit DATA")),
     "an empty list": Case(given([]), fit, BadData, ("list came", "a path")),
     "a list of numbers": Case(given([1, 2, 3]), fit, BadData, ("int came", "NumPy arrays")),
     # One picture file

@@ -24,7 +24,7 @@ FLOORS = [
     {"measuring"},
     {"pages"},
     {"_fit"},
-    {"estimator", "sweep", "bulk", "comparison", "_demo"},
+    {"estimator", "sweep", "bulk", "comparison", "_demo", "alone"},
     {"__init__"},
     {"cli", "studio"},
     {"__main__"},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -24,6 +25,25 @@ class Batch(NamedTuple):
     """B C H W (or B D): what should come out."""
     weight: Tensor | None = None
     """B 1 H W (or B D), non-negative: where the loss counts. None is everywhere."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Pictures, each beside what should become of it: the examples of a task that is given pairs."""
+
+    before: Tensor
+    """B C H W"""
+    after: Tensor
+    """B c h w"""
+    facts: dict[str, Tensor] = field(default_factory=dict)
+    """What the task's `look` found in each whole picture `before`, of which these may be patches: B each."""
+
+    def __len__(self) -> int:
+        return len(self.before)
+
+    def __getitem__(self, rows: Tensor | slice) -> Pairs:
+        """Some of them, as of a tensor."""
+        return Pairs(self.before[rows], self.after[rows], {name: value[rows] for name, value in self.facts.items()})
 
 
 class Step(NamedTuple):
@@ -89,6 +109,9 @@ class AbstractArchitecture(ABC):
     `shape` is (C, H, W) for pictures or (D,) for tables; `extra` channels come beside the picture (a noise level, a
     mask) and are seen by the encoder only. `n_layers` counts the layers with weights on the way to the code, the
     last giving it; `n_nodes` names the width of the others.
+
+    `target_shape` is what the decoder gives: `shape`, unless a net with a vector code is to turn pictures of one size
+    or number of channels into pictures of another.
     """
 
     offers: ClassVar[frozenset[str]]
@@ -103,10 +126,12 @@ class AbstractArchitecture(ABC):
         *,
         shape: tuple[int, ...],
         extra: int = 0,
+        target_shape: tuple[int, ...] | None = None,
         n_layers: int | None = None,
         n_nodes: int | tuple[int, ...] | None = None,
     ) -> None:
         self.shape = tuple(shape)
+        self.target_shape = self.shape if target_shape is None else tuple(target_shape)
         self.extra = extra
         plan = self.plan(self.shape, n_layers, n_nodes)
         self.n_nodes, self.n_layers = plan.n_nodes, plan.n_layers
@@ -140,7 +165,7 @@ class AbstractArchitecture(ABC):
         raise NotImplementedError
 
     def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
-        """B n_in, or B n_in h w -> B C H W, unbounded."""
+        """B n_in, or B n_in h w -> B *target_shape (B C H W for a grid), unbounded."""
         raise NotImplementedError
 
     def whole(self) -> nn.Module:
@@ -179,7 +204,8 @@ class AbstractAutoencoder(Trainable):
         self.loss = loss
         self.shape = net.shape
         # A vector code has one fixed picture size, so every pixel has a mean of its own; else every channel.
-        per_value = net.shape if "vector" in self.needs else (net.shape[0], *(1 for _ in net.shape[1:]))
+        out = net.target_shape
+        per_value = out if "vector" in self.needs else (out[0], *(1 for _ in out[1:]))
         self.register_buffer("offset", torch.zeros(per_value))
 
     @property
@@ -283,6 +309,9 @@ class AbstractTask(nn.Module, ABC):
     damaged as measured on others; and the task's own ways to do without clean pictures."""
     alone: ClassVar[bool] = False
     """True where a net can learn from the one picture that it is to restore (`--only-this`)."""
+    takes_pairs: ClassVar[bool] = False
+    """True where pairs of the user's can take the place of the damage that `example` does: the net is then shown what
+    `prepare` makes of a picture, told what `look` finds in it, and should give its partner."""
     classical: ClassVar[tuple[str, ...]] = ("gaussian", "median", "non_local_means")
     """Names in `measuring.classical`: the filters that a net of this task is set beside."""
     scale: ClassVar[int] = 1

@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 
 from narrows import _device
-from narrows._contract import Batch, DataFacts, Step
-from narrows._errors import BadOption, BadPairing, BadRun, UnknownName, WouldOverwrite, refuse_other_types
+from narrows._contract import AbstractTask, Batch, DataFacts, Pairs, Step
+from narrows._errors import BadData, BadOption, BadPairing, BadRun, UnknownName, WouldOverwrite, refuse_other_types
 from narrows._registry import tasks
-from narrows.data.augment import mirror, move
+from narrows.data.augment import mirror, mirror_pairs, move, move_pairs
 from narrows.data.fitting import convert_channels
 from narrows.data.images import open_photo
+from narrows.data.pairs import PairedDataset, PairPatches, PairSource, middle_pair, read_pairs
 from narrows.data.reading import Dataset, read
 from narrows.data.sources import PatchSource, Source, Subset
 from narrows.data.splits import content_hash, split
@@ -55,10 +56,8 @@ _TWIN = "direct"
 """Folder, in the run's, of the twin's run."""
 _VALIDATED_PATCHES = 8
 """Patches of each validation photograph."""
-_TWIN = "direct"
-"""Folder, in the run's, of the twin's run."""
-_VALIDATED_PATCHES = 8
-"""Patches of each validation photograph."""
+_FOR_PAIRS = "relate"
+"""The task where pairs come and no task is named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +95,8 @@ class FitSettings:
     """Half of the training pictures, at random, have left and right exchanged."""
     group_by: str | None = None
     """"folder", or a pattern in the path: examples of one group stay on one side of the split."""
+    check_pairs: bool = True
+    """Refuse pairs that look unrelated; switch it off where you know that they belong together."""
     twin: bool = True
     """Where a task is done through a code, also train the `direct` net for as long, to stand beside it."""
     learn_from: str | None = None
@@ -140,8 +141,9 @@ class Fitted(NamedTuple):
 
 
 def fit(
-    data: Any,
+    data: Any = None,
     *,
+    pairs: tuple[Any, Any] | None = None,
     out: str | Path | None = None,
     force: bool = False,
     lang: str = "en",
@@ -151,6 +153,9 @@ def fit(
 ) -> Fitted:
     """Train an autoencoder on a folder, file, array or list of pictures, and judge it beside the simple alternative.
 
+    `pairs`, instead of `data`, are two folders whose pictures have the same names, or two arrays or lists: the second
+    holds what becomes of the first. Tasks that can learn from them instead of damage that they do themselves; without
+    a task it is `relate`.
     `settings` are the fields of `FitSettings` (task, kind, architecture, code_size, n_layers, n_nodes, loss, ...) and
     of `TrainingConfig` (minutes, epochs, steps, seed, batch_size, ...). The budget is 5 minutes unless said.
     With `out`, the folder gets the model, its report and the run, with which the same call goes on after any
@@ -159,6 +164,13 @@ def fit(
     Example: `narrows.fit("faces/", code_size=32, minutes=5, out="faces-model")`.
     Raises BadData, BadOption, BadPairing, UnknownName, WouldOverwrite, CannotWrite, BadRun, RunStopped.
     """
+    if (data is None) == (pairs is None):
+        raise BadData(
+            f"{'neither data nor pairs came' if data is None else 'data and pairs came'}; fit takes data, or pairs: "
+            f"narrows fit DATA, or narrows fit --pairs BEFORE AFTER"
+        )
+    if pairs is not None:
+        data, settings = _Two(*_two(pairs)), {"task": _FOR_PAIRS} | settings
     chosen, config = parse_settings(settings)
     if out is None:
         return _fit(data, chosen, config, None, None, force, lang, command, progress or _silent)
@@ -170,6 +182,19 @@ def fit(
         )
     with Run.open(folder / "run") as run:
         return _fit(data, chosen, config, folder, run, force, lang, command, progress or _silent)
+
+
+class _Two(NamedTuple):
+    """Pairs as they came."""
+
+    before: Any
+    after: Any
+
+
+def _two(pairs: Any) -> tuple[Any, Any]:
+    if not isinstance(pairs, (tuple, list)) or len(pairs) != 2:
+        raise BadData(f"pairs={pairs!r:.80}; pairs are two places, arrays or lists: pairs=(before, after)")
+    return pairs[0], pairs[1]
 
 
 def parse_settings(given: dict[str, Any]) -> tuple[FitSettings, TrainingConfig]:
@@ -188,16 +213,21 @@ def parse_settings(given: dict[str, Any]) -> tuple[FitSettings, TrainingConfig]:
     )
 
 
-class Parts(NamedTuple):
-    """The three sides of the split, and examples for what each is for."""
+Examples = Source | PairSource | PairPatches
 
-    training: Source
-    validation: Source | None
-    fits: list[Tensor]
-    """Training examples that the simple alternatives are fitted on."""
-    learned: list[Tensor]
+
+class Parts(NamedTuple):
+    """The three sides of the split, and examples for what each is for. Pairs are single ones."""
+
+    training: Any
+    """`Source`, or a source of pairs."""
+    validation: Any
+    """The same, or None."""
+    fits: list[Any]
+    """Training examples that the simple alternatives are fitted on: Tensor, or Pairs."""
+    learned: list[Any]
     """Some training examples, to measure the gap by."""
-    judged: list[Tensor]
+    judged: list[Any]
     """Held-out examples."""
     names: list[str]
     """Of the held-out examples."""
@@ -217,21 +247,20 @@ def _fit(
     progress: Callable[[dict[str, Any]], None],
 ) -> Fitted:
     progress({"event": "reading"})
-    shape = None if chosen.size is None else (chosen.channels or 1, *chosen.size)
-    given = isinstance(data, Dataset)  # sweeps and comparisons read once
-    dataset = data if given else read(data, shape=shape, channels=chosen.channels, group_by=chosen.group_by)
+    dataset = _read(data, chosen)
     lesson = _lesson(dataset, chosen, config)
     asked, chosen = chosen, replace(chosen, options=chosen.options | lesson.options)
     model = _make(dataset, chosen, config)
     _teach(model, lesson)
     parts = _parts(dataset, chosen, model, config.seed)
-    if isinstance(parts.training, PatchSource):
+    if isinstance(parts.training, (PatchSource, PairPatches)):
         dataset = _as_photographs(dataset)
     if run is not None:  # only now that nothing can be refused any more: a refusal leaves the folder as it was
         _hold_to_the_same_job(run, dataset, asked, config, force)
     history, plan = _train(model, parts, chosen, config, run, progress)
     twin = None
-    if model.task.kind == "direct" and model.code_size is not None and chosen.twin and parts.judged:
+    alike = model.target_shape == model.shape
+    if model.task.kind == "direct" and model.code_size is not None and alike and chosen.twin and parts.judged:
         twin = _train_twin(dataset, chosen, config, lesson, parts, history.seconds, run, progress)
     progress({"event": "judging"})
     judgement = None
@@ -248,6 +277,20 @@ def _fit(
         run.begin({**(run.plan or {}), "done": True})
     progress({"event": "done"})
     return Fitted(LoadedModel(model), judgement, history, folder, report)
+
+
+def _read(data: Any, chosen: FitSettings) -> Dataset:
+    shape = None if chosen.size is None else (chosen.channels or 1, *chosen.size)
+    how: dict[str, Any] = {"shape": shape, "channels": chosen.channels, "group_by": chosen.group_by}
+    task = tasks[chosen.task]
+    if isinstance(data, _Two):
+        if not task.takes_pairs:
+            able = ", ".join(name for name in tasks.files() if tasks[name].takes_pairs)
+            raise BadPairing(f"{chosen.task} does not learn from pairs; with --pairs the task is one of {able}")
+        return read_pairs(data.before, data.after, check=chosen.check_pairs, **how)
+    if task.learns_from == "pairs":
+        raise BadPairing(f"{chosen.task} learns from pairs of pictures: narrows fit --pairs BEFORE AFTER")
+    return data if isinstance(data, Dataset) else read(data, **how)  # sweeps and comparisons read once
 
 
 def _hold_to_the_same_job(run: Run, dataset: Dataset, chosen: FitSettings, config: TrainingConfig, force: bool) -> None:
@@ -298,10 +341,12 @@ def _make(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> Mode
     """The model, with the loss chosen from the data where `auto` was asked for."""
     loss, why = chosen.loss, None
     if loss == "auto":
-        sample = dataset.source.take(torch.arange(min(256, len(dataset.source))))
+        source = dataset.targets if isinstance(dataset, PairedDataset) else dataset.source
+        sample = source.take(torch.arange(min(256, len(source))))
         loss, why = choose_loss(sample) if dataset.form == "picture" else ("mse", "the cells are standardised")
     model = make(
         shape=dataset.shape,
+        target_shape=dataset.target_shape if isinstance(dataset, PairedDataset) else None,
         kind=chosen.kind,
         architecture=chosen.architecture,
         task=chosen.task,
@@ -331,6 +376,10 @@ def _lesson(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> Le
 
         return some
 
+    if isinstance(dataset, PairedDataset):
+        if chosen.learn_from is not None or chosen.like is not None:
+            raise BadOption("pairs show both sides themselves: leave out --learn-from and --like")
+        return Lesson({})
     if dataset.form != "picture":
         return Lesson({})
     channels = dataset.shape[0]
@@ -362,11 +411,11 @@ def _teach(model: Model, lesson: Lesson) -> None:
 def _take_weights(model: Model, place: str) -> None:
     """The autoencoder's weights from another model of the same kind and net. Raises BadPairing, BadModelFile."""
     other = load_model(place)
-    for part in ("kind", "architecture", "shape"):
-        if model.card[part] != other.card[part] and not (part == "shape" and model.net_facts.any_size):
+    for part in ("kind", "architecture", "shape", "target_shape"):
+        if model.card.get(part) != other.card.get(part) and not (part == "shape" and model.net_facts.any_size):
             raise BadPairing(
-                f"training cannot begin with {place}: its {part} is {other.card[part]}, and {model.card[part]} was "
-                f"asked for; ask for the same, or leave out --from"
+                f"training cannot begin with {place}: its {part} is {other.card.get(part)}, and {model.card.get(part)} "
+                f"was asked for; ask for the same, or leave out --from"
             )
     kept = tuple(f"{name}." for name in model.autoencoder.training_only)  # not in the file: these begin anew
     mine = {name: value for name, value in model.autoencoder.state_dict().items() if name.startswith(kept or ("\0",))}
@@ -381,24 +430,46 @@ def _parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Pa
         side >= _LARGEST_WHOLE or (chosen.size is None and _differ_in_size(dataset))
     )  # fmt: skip
     names = [dataset.names[i] for i in held_out.tolist()]
+    if by_patches and isinstance(dataset, PairedDataset):
+        look = _look_of(model.task)
+        return _paired_patches(dataset, (training, validation, held_out), names, model.shape[0], chosen.patch, look)
     if by_patches:
         codes = model.task.metric == "mse"
         return _patches(dataset, training, validation, held_out, names, model.shape[0], chosen.patch, codes, seed)
-    source = dataset.source
+    source: Examples = dataset.source
+    if isinstance(dataset, PairedDataset):
+        source = PairSource(dataset.source, dataset.targets, _look_of(model.task))
     if model.standardise is not None:
-        model.standardise.learn(source.take(training))
+        model.standardise.learn(dataset.source.take(training))
     order = torch.randperm(len(training), generator=generator(seed, "some"))
     some = training[order[: min(len(order), max(256, len(held_out)))]][:_MOST_JUDGED]
     held_out = held_out[:_MOST_JUDGED]
     return Parts(
-        Subset(source, training),
-        Subset(source, validation[:_MOST_VALIDATED]) if len(validation) else None,
-        list(source.take(training[order[:_MOST_FOR_BASELINES]])) if len(held_out) else [],
-        list(source.take(some)),
-        list(source.take(held_out)) if len(held_out) else [],
+        _some_of(source, training),
+        _some_of(source, validation[:_MOST_VALIDATED]) if len(validation) else None,
+        _each(source, training[order[:_MOST_FOR_BASELINES]]) if len(held_out) else [],
+        _each(source, some),
+        _each(source, held_out) if len(held_out) else [],
         names[:_MOST_JUDGED],
         (len(training), len(validation), len(held_out)),
     )
+
+
+def _some_of(source: Examples, indices: Tensor) -> Examples:
+    if isinstance(source, PairSource):
+        return PairSource(Subset(source.before, indices), Subset(source.after, indices), source.look)
+    return source if isinstance(source, PairPatches) else Subset(source, indices)
+
+
+def _each(source: Examples, indices: Tensor) -> list[Any]:
+    """One by one: tensors, or pairs of one."""
+    found = source.take(indices)
+    return [found[at : at + 1] for at in range(len(found))] if isinstance(found, Pairs) else list(found)
+
+
+def _look_of(task: AbstractTask) -> Any:
+    """The task's `look`, if it has one."""
+    return None if type(task).look is AbstractTask.look else task.look
 
 
 def _differ_in_size(dataset: Dataset) -> bool:
@@ -450,6 +521,28 @@ def _patches(
     )
 
 
+def _paired_patches(
+    dataset: PairedDataset, sides: tuple[Tensor, Tensor, Tensor], names: list[str], channels: int, patch: int, look: Any
+) -> Parts:
+    """The same for pairs: both of a pair are cut alike, and what `look` finds is of the whole photograph."""
+    training, validation, held_out = (
+        [(dataset.photos[i], dataset.partners[i]) for i in side.tolist()] for side in sides
+    )  # fmt: skip
+
+    def middles(photos: list[tuple[Path, Path]], most: int) -> list[Any]:
+        return [middle_pair(both, channels, _JUDGED_SIDE, look) for both in photos[:most]]
+
+    return Parts(
+        PairPatches(training, patch, channels, look),
+        PairPatches(validation, patch, channels, look, per_photo=_VALIDATED_PATCHES) if validation else None,
+        [],
+        middles(training, 24),
+        middles(held_out, _MOST_PHOTOS_JUDGED),
+        names[:_MOST_PHOTOS_JUDGED],
+        (len(training), len(validation), len(held_out)),
+    )
+
+
 def _middle(path: Path, channels: int) -> Tensor:
     """C H W: the centre of a photograph, at most _JUDGED_SIDE pixels a side."""
     photo = open_photo(path)
@@ -473,17 +566,20 @@ def _train(
     rows = len(parts.training)
     config = replace(config, batch_size=min(config.batch_size, rows))
 
-    def supply(source: Source) -> Supply:
+    def supply(source: Examples) -> Supply:
         def batch(indices: Tensor, step: Step) -> Batch:
             examples = source.take(indices, step.generator)
-            if model.form == "picture":
+            if isinstance(examples, Pairs):
+                examples = move_pairs(examples, chosen.shift, step.generator)
+                examples = mirror_pairs(examples, step.generator) if chosen.mirror else examples
+            elif model.form == "picture":
                 examples = move(examples, chosen.shift, step.generator)
                 examples = mirror(examples, step.generator) if chosen.mirror else examples
             return model.batch(examples, step)
 
         return Supply(len(source), batch)
 
-    def validation(source: Source) -> Supply:
+    def validation(source: Examples) -> Supply:
         # Patches of validation photographs are drawn once and for all: (photo, patch) names the same pixels always.
         fixed = source.take(torch.arange(len(source)), generator(config.seed, "validation patches"))
         return Supply(len(fixed), lambda indices, step: model.batch(fixed[indices], step))
@@ -546,6 +642,7 @@ def _complete_card(
         "examples": dict(zip(("training", "validation", "held_out"), parts.sizes, strict=True)),
         "columns": list(dataset.columns),
         "notes": list(dataset.triage.notes),
+        "pairs": isinstance(dataset, PairedDataset),
     }
     model.card["training"] = {
         **config.as_dict(), **plan, "seconds": round(history.seconds, 1), "remarks": history.remarks,

@@ -63,8 +63,8 @@ class Conv(AbstractArchitecture):
         return nn.Sequential(*blocks, nn.Flatten(), nn.Linear(n_in * height * width, n_out))
 
     def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
-        sizes = halved_sizes(self.shape, len(self.n_nodes))
-        widest = self.n_nodes[-1] if self.n_nodes else self.shape[0]
+        sizes = halved_sizes(self.target_shape, len(self.n_nodes))
+        widest = self.n_nodes[-1] if self.n_nodes else self.target_shape[0]
         first: list[nn.Module]
         if grid:
             first = [_kaiming(nn.Conv2d(n_in, widest, 1)), nn.ReLU(inplace=True)]
@@ -78,7 +78,7 @@ class Conv(AbstractArchitecture):
         blocks: list[nn.Module] = []
         for level in reversed(range(len(self.n_nodes))):
             last = level == 0
-            n_out = self.shape[0] if last else self.n_nodes[level - 1]
+            n_out = self.target_shape[0] if last else self.n_nodes[level - 1]
             blocks.append(Upsample(None if grid else sizes[level]))
             if last:
                 # The last block keeps a hidden layer of its own: the output is linear, at full resolution.

@@ -66,8 +66,8 @@ class MLP(AbstractArchitecture):
         return nn.Sequential(nn.Flatten(), *_stack((values, *self.n_nodes, n_out)))
 
     def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
-        values = math.prod(self.shape)
-        return nn.Sequential(*_stack((n_in, *reversed(self.n_nodes), values)), nn.Unflatten(1, self.shape))
+        values = math.prod(self.target_shape)
+        return nn.Sequential(*_stack((n_in, *reversed(self.n_nodes), values)), nn.Unflatten(1, self.target_shape))
 
 
 def _stack(sizes: tuple[int, ...]) -> list[nn.Module]:

@@ -56,8 +56,8 @@ class ResNet(AbstractArchitecture):
         return nn.Sequential(*modules, nn.Flatten(), nn.Linear(n_in * height * width, n_out))
 
     def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
-        sizes = halved_sizes(self.shape, len(self.n_nodes))
-        widest = self.n_nodes[-1] if self.n_nodes else self.shape[0]
+        sizes = halved_sizes(self.target_shape, len(self.n_nodes))
+        widest = self.n_nodes[-1] if self.n_nodes else self.target_shape[0]
         height, width = sizes[-1]
         modules: list[nn.Module] = (
             [nn.Conv2d(n_in, widest, 1)]
@@ -70,7 +70,7 @@ class ResNet(AbstractArchitecture):
             modules += [ResidualBlock(n), nn.ReLU(inplace=True), PixelShuffleUp(n, n_out)]
             modules += [] if grid else [_Crop(sizes[level])]
         if self.n_nodes:
-            modules += [nn.ReLU(inplace=True), nn.Conv2d(self.n_nodes[0], self.shape[0], 3, padding=1)]
+            modules += [nn.ReLU(inplace=True), nn.Conv2d(self.n_nodes[0], self.target_shape[0], 3, padding=1)]
         return nn.Sequential(*modules)
 
 

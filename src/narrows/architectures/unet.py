@@ -8,6 +8,7 @@ Ronneberger et al. 2015, arXiv:1505.04597.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch.nn.functional as F
@@ -102,14 +103,22 @@ class _Whole(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.head(F.pixel_unshuffle(x, _FOLD))
         skips = []
+        # Block by block and skip by skip, so that nothing outlives its use: an `nn.Sequential` would hold its input.
         for blocks, shrink in zip(self.going_down, self.downs, strict=True):
-            h = blocks(h)
+            for block in _each(blocks):
+                h = block(h)
             skips.append(h)
             h = shrink(h)
         h = self.deepest(h)
-        for blocks, grow, skip in zip(reversed(self.going_up), reversed(self.ups), reversed(skips), strict=True):
-            h = blocks(grow(h) + skip)
+        for blocks, grow in zip(reversed(self.going_up), reversed(self.ups), strict=True):
+            h = grow(h).add_(skips.pop())
+            for block in _each(blocks):
+                h = block(h)
         return x[:, : self.channels] + F.pixel_shuffle(self.tail(h), _FOLD)
+
+
+def _each(blocks: nn.Module) -> Iterator[nn.Module]:
+    return blocks.children()
 
 
 def _blocks(n: int, count: int) -> nn.Sequential:

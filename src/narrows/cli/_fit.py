@@ -75,9 +75,25 @@ def make_fit() -> Callable[..., dict[str, Any] | None]:
     def fit(
         out: Output,
         data: Annotated[
-            list[str],
-            typer.Argument(metavar="DATA", help="Folders, pictures, or one table (CSV, .npy, .npz, IDX)."),
-        ],
+            list[str] | None,
+            typer.Argument(
+                metavar="DATA",
+                help="Folders, pictures, or one table (CSV, .npy, .npz, IDX).",
+                callback=_data_or_pairs,
+                show_default=False,
+            ),
+        ] = None,
+        pairs: Annotated[
+            tuple[str, str] | None,
+            typer.Option(
+                "--pairs",
+                metavar="BEFORE AFTER",
+                help="Instead of DATA: two folders whose pictures have the same names, the second what becomes of the "
+                "first.",
+                is_eager=True,
+                show_default=False,
+            ),
+        ] = None,
         to: Annotated[
             Path | None, typer.Option("--out", help="Folder of the model. [default: DATA-model]", show_default=False)
         ] = None,
@@ -91,12 +107,12 @@ def make_fit() -> Callable[..., dict[str, Any] | None]:
         ] = False,
         **given: Any,
     ) -> dict[str, Any] | None:
-        return _fit(out, data, to, options or [], lang.value, force, given)
+        return _fit(out, data or [], pairs, to, options or [], lang.value, force, given)
 
     signature = inspect.signature(fit, eval_str=True)
     own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
     made = [parameter(field) for field in settings()]
-    head, tail = own[:2], own[2:]
+    head, tail = own[:3], own[3:]
     fit.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (*head, *made, *tail)]
     )
@@ -108,9 +124,17 @@ def make_fit() -> Callable[..., dict[str, Any] | None]:
     return fit
 
 
+def _data_or_pairs(ctx: typer.Context, value: list[str] | None) -> list[str] | None:
+    """One of the two; --pairs has been read by now."""
+    if ctx.resilient_parsing or bool(value) != bool(ctx.params.get("pairs")):
+        return value
+    raise typer.BadParameter("give DATA, or --pairs BEFORE AFTER" + (", not both" if value else ""))
+
+
 def _fit(
-    out: Output, data: list[str], to: Path | None, options: list[str], lang: str, force: bool, given: dict[str, Any]
-) -> dict[str, Any] | None:
+    out: Output, data: list[str], pairs: tuple[str, str] | None, to: Path | None, options: list[str], lang: str,
+    force: bool, given: dict[str, Any],
+) -> dict[str, Any] | None:  # fmt: skip
     chosen = {name: value for name, value in given.items() if value is not None}
     chosen |= {"options": dict(name_and_value(text) for text in options)}
     if "n_nodes" in chosen:
@@ -118,7 +142,7 @@ def _fit(
     if "size" in chosen:
         sides = whole_numbers(chosen["size"], "--size", "x", "64x64")
         chosen["size"] = (sides, sides) if isinstance(sides, int) else sides
-    folder = to or Path(f"{stem(data[0])}-model")
+    folder = to or Path(f"{stem(pairs[0] if pairs else data[0])}-model")
     if to is None:
         out.note(f"the model goes to {folder} (--out chooses another folder)")
     if chosen.get("kind") == "denoising":
@@ -133,8 +157,8 @@ def _fit(
     command = command_line(out.argv)
     with following(lang) as progress:
         found = narrows.fit(
-            data if len(data) > 1 else data[0], out=folder, force=force, lang=lang, command=command, progress=progress,
-            **chosen,
+            None if pairs else data if len(data) > 1 else data[0], pairs=pairs, out=folder, force=force, lang=lang,
+            command=command, progress=progress, **chosen,
         )  # fmt: skip
     return _told(out, found, folder, lang)
 

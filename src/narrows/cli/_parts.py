@@ -19,7 +19,7 @@ REQUIRED = object()
 """The default of an option that has none."""
 UNKNOWN = object()
 """A value that only running the file would tell."""
-HANDED_IN = frozenset({"self", "net", "loss", "code_size", "shape", "extra", "n_layers", "n_nodes"})
+HANDED_IN = frozenset({"self", "net", "loss", "code_size", "shape", "target_shape", "extra", "n_layers", "n_nodes"})
 """Arguments of constructors that are not a part's own options."""
 _CONTRACT = Path(__file__).parents[1] / "_contract.py"
 

@@ -77,7 +77,8 @@ def _pillow_batch(image: Image.Image) -> tuple[Tensor, Callable[[Tensor], Any]]:
     batch, back = _array_batch(np.asarray(image.convert("L" if grey else "RGB")))
 
     def give(result: Tensor) -> Image.Image:
-        found = Image.fromarray(back(result))
+        array = back(result)
+        found = Image.fromarray(array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array)
         if alpha is not None:
             found.putalpha(alpha.resize(found.size))
         return found
@@ -111,8 +112,8 @@ def _array_batch(data: np.ndarray) -> tuple[Tensor, Callable[[Tensor], Any]]:
             found = found.transpose(0, 2, 3, 1)
         if data.ndim < 4 and len(found) == 1:
             found = found[0]
-        if data.ndim == 2:
-            found = found[0]
+        if data.ndim == 2 and found.ndim == 3:
+            found = found[0] if len(found) == 1 else found.transpose(1, 2, 0)
         if scale is None:
             return np.ascontiguousarray(found.astype(data.dtype if data.dtype.kind == "f" else np.float32))
         return np.clip(np.rint(found * scale), 0, scale).astype(data.dtype)
@@ -133,7 +134,11 @@ def _check_range(values: np.ndarray) -> None:
 
 
 def _photo_back(photo: Photo, result: Tensor) -> Photo:
-    photo = photo.enlarged(result.shape[2] // photo.shape[1])
+    times = result.shape[2] // photo.shape[1]
+    if result.shape[1:] == (photo.shape[0], times * photo.shape[1], times * photo.shape[2]):
+        photo = photo.enlarged(times)
+    else:
+        photo = photo.emptied(tuple(result.shape[1:]))
     out = photo.blank()
     photo.put(out, result[0])
     return photo.with_array(out)

@@ -48,6 +48,8 @@ class Dataset:
     triage: Triage = field(default_factory=Triage)
     photos: tuple[Path, ...] = ()
     """The files, in the order of `keys`, where pictures came from files."""
+    sizes: tuple[tuple[int, int, int], ...] = ()
+    """(C, H, W) of each of the files, before they were fitted to one size."""
 
 
 def read(
@@ -70,7 +72,7 @@ def read(
         if found.pictures:
             notes = [f"{path.name}: a table beside pictures is left out" for path in found.tables]
             root = place if place.is_dir() else place.parent
-            return _read_photos(found.adding(notes=notes), root, shape, channels, group_by, to_learn)
+            return read_photos(found.adding(notes=notes), root, shape, channels, group_by, to_learn)
         return _read_table_file(found, place, shape, channels, to_learn)
     if isinstance(data, (list, tuple)) and data and isinstance(data[0], (str, Path)):
         if len(data) == 1:
@@ -84,7 +86,7 @@ def read(
         )
         root = Path(os.path.commonpath([Path(place).resolve() for place in data]))
         found = dataclasses.replace(found, pictures=tuple(path.resolve() for path in found.pictures))
-        return _read_photos(found, root, shape, channels, group_by, to_learn)
+        return read_photos(found, root, shape, channels, group_by, to_learn)
     if isinstance(data, Tensor):
         data = data.detach().cpu().numpy()
     if isinstance(data, np.ndarray) and data.dtype.kind not in "fiub":
@@ -220,10 +222,11 @@ class _Decoded(NamedTuple):
     notes: tuple[str, ...]
 
 
-def _read_photos(
+def read_photos(
     found: Triage, root: Path, shape: Any, channels: int | None, group_by: str | None, to_learn: bool
 ) -> Dataset:
-    """Decode every file once for its hash and size, then keep what fits in memory at the size that was chosen."""
+    """Decode every file once for its hash and size, then keep what fits in memory at the size that was chosen: what
+    `read` does with `found.pictures`, which lie below `root`."""
     decoded: list[_Decoded] = []
     skipped: list[tuple[str, str]] = []
 
@@ -259,9 +262,10 @@ def _read_photos(
         shape=wanted,
         keys=keys,
         names=names,
-        groups=_groups(names, group_by),
+        groups=groups_of(names, group_by),
         triage=found.adding(skipped=skipped, notes=notes),
         photos=paths,
+        sizes=tuple(one.shape for one in decoded),
     )
 
 
@@ -330,7 +334,8 @@ def _refuse_all_equal(keys: tuple[str, ...]) -> None:
         raise BadData(f"all {len(keys)} pictures are equal; there is nothing to learn")
 
 
-def _groups(names: tuple[str, ...], group_by: str | None) -> tuple[str, ...] | None:
+def groups_of(names: tuple[str, ...], group_by: str | None) -> tuple[str, ...] | None:
+    """The group of each path, as `read` explains `group_by`. Raises BadOption."""
     if group_by is None:
         return None
     if group_by == "folder":

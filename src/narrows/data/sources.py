@@ -83,9 +83,17 @@ class PhotoSource:
         return found.float().div_(255.0)
 
 
-def _reopened(path: Path) -> Photo:
+class Place(Protocol):
+    """What stands for a file where a photo is not one: a page of a stack, a photo that is open already."""
+
+    def photo(self) -> Photo: ...
+
+
+def _reopened(path: Path | Place) -> Photo:
     """A photo that could be read before. Raises BadData."""
     try:
+        if not isinstance(path, Path):
+            return path.photo()
         return open_photo(path)
     except BadPicture as error:
         raise BadData(
@@ -98,12 +106,14 @@ class PatchSource:
     """Square patches of photographs of any size, turned and flipped: for nets that take any size.
 
     Number `i` is a patch of photograph `i // per_photo`; where in it, and which way up, is drawn from the generator,
-    or is the middle, as it is, without one.
+    or is the middle, as it is, without one. Several files of one size that belong together are one photograph, their
+    channels one after the other: all are cut, turned and flipped alike.
     """
 
     def __init__(
-        self, photos: Sequence[Path], size: int, channels: int, *, per_photo: int = 64, memory: int | None = None
-    ) -> None:
+        self, photos: Sequence[Path | Place | tuple[Path, ...]], size: int, channels: int, *, per_photo: int = 64,
+        memory: int | None = None,
+    ) -> None:  # fmt: skip
         self.photos, self.size, self.per_photo = list(photos), size, per_photo
         self.shape = (channels, size, size)
         self._kept: list[Tensor] | None = None
@@ -132,15 +142,15 @@ class PatchSource:
         found = torch.stack(patches)
         return found.float().div_(255.0) if found.dtype == torch.uint8 else found
 
-    def _read(self, path: Path) -> Tensor:
-        """C H W: uint8 where the file was 8 bits deep, else float32; at least `size` each way."""
-        photo = _reopened(path)
-        if photo.array.dtype == np.uint8 and photo.shape[0] == self.shape[0]:
-            pixels = torch.from_numpy(np.array(photo.array.transpose(2, 0, 1), order="C"))
+    def _read(self, files: Path | Place | tuple[Path, ...]) -> Tensor:
+        """C H W: uint8 where the files were 8 bits deep, else float32; at least `size` each way."""
+        if isinstance(files, tuple):
+            each = [_pixels(path, self.shape[0] // len(files)) for path in files]
+            if len({one.dtype for one in each}) > 1:
+                each = [one / 255.0 if one.dtype == torch.uint8 else one for one in each]
+            pixels = torch.cat(each)
         else:
-            pixels = convert_channels(photo.tensor(), self.shape[0])
-            if photo.array.dtype == np.uint8:
-                pixels = pixels.mul(255.0).round_().to(torch.uint8)
+            pixels = _pixels(files, self.shape[0])
         while min(pixels.shape[1:]) < self.size:  # mirrored, and mirrored again, until a patch fits
             pixels = torch.cat([pixels, pixels.flip(1)], 1) if pixels.shape[1] < self.size else pixels
             pixels = torch.cat([pixels, pixels.flip(2)], 2) if pixels.shape[2] < self.size else pixels
@@ -157,6 +167,15 @@ class PatchSource:
         patch = patch.flip(1) if way & 1 else patch
         patch = patch.flip(2) if way & 2 else patch
         return patch.transpose(1, 2) if way & 4 else patch
+
+
+def _pixels(path: Path | Place, channels: int) -> Tensor:
+    """C H W: uint8 where the file was 8 bits deep, else float32."""
+    photo = _reopened(path)
+    if photo.array.dtype == np.uint8 and photo.shape[0] == channels:
+        return torch.from_numpy(np.array(photo.array.transpose(2, 0, 1), order="C"))
+    pixels = convert_channels(photo.tensor(), channels)
+    return pixels.mul(255.0).round_().to(torch.uint8) if photo.array.dtype == np.uint8 else pixels
 
 
 class Subset:

@@ -36,7 +36,7 @@ def split(
     next from there on. Where a side would stay empty, the keys nearest to it in place move over. A share of 0 is empty
     on purpose. Raises BadData when there are fewer different keys than sides.
     """
-    owners = list(keys) if groups is None else _joined(keys, groups)
+    owners = list(keys) if groups is None else joined(keys, groups)
     different = sorted(set(owners), key=_place)
     wanted = [share for share in shares if share > 0]
     what = "pictures or rows" if groups is None else "groups"
@@ -64,7 +64,7 @@ def split(
     )  # fmt: skip
 
 
-def _joined(keys: Sequence[str], groups: Sequence[str]) -> list[str]:
+def joined(keys: Sequence[str], groups: Sequence[str]) -> list[str]:
     """The groups, those that share a key taken as one: a duplicate in two groups may not lie on both sides."""
     leader = {group: group for group in groups}
 

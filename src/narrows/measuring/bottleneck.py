@@ -22,6 +22,9 @@ _WORDS = {
         "best classical filter ({filter})",
         "filter wins": "the classical filter wins: use it, or give the network more data or time.",
         "undecided gain": "the interval holds 0, so no difference to the filter could be shown.",
+        "relation": "On {n} held-out pairs, the network's error is {ratio} of that of {best}, the best of {many} "
+        "simple alternatives",
+        "regression wins": "the simple alternative wins: use it, or give the network more pairs or time.",
         "no gain": "the network does not improve the pictures: do not use it.",
     },
     "vi": {
@@ -36,6 +39,9 @@ _WORDS = {
         "nhất ({filter})",
         "filter wins": "bộ lọc cổ điển thắng: hãy dùng nó, hoặc cho mạng thêm dữ liệu hay thời gian.",
         "undecided gain": "khoảng tin cậy chứa 0 nên chưa thấy được sự khác biệt với bộ lọc.",
+        "relation": "Trên {n} cặp để riêng, sai số của mạng bằng {ratio} lần sai số của {best}, tốt nhất trong {many} "
+        "cách đơn giản",
+        "regression wins": "cách đơn giản thắng: hãy dùng nó, hoặc cho mạng thêm cặp ảnh hay thời gian.",
         "no gain": "mạng không làm ảnh tốt hơn: không nên dùng.",
     },
 }
@@ -48,7 +54,7 @@ class Verdict(NamedTuple):
     """"network", the alternative's name, or "nobody"."""
     decided: bool
     ratio: Interval | None
-    """Of errors, network over PCA; for codes."""
+    """Of errors, network over PCA, or over the best regression; for codes, and for pairs learned through one."""
     gain: Interval | None
     """In dB over the best filter; for restoration."""
     facts: dict[str, str]
@@ -77,6 +83,19 @@ def judge_codes(
     if ratio.low > 1:
         return Verdict("PCA", True, ratio, None, facts, "pca wins", "codes")
     return Verdict("nobody", False, ratio, None, facts, "undecided", "codes")
+
+
+def judge_relation(network: Tensor, others: dict[str, Tensor], *, generator: torch.Generator) -> Verdict:
+    """From N held-out errors of the network and of each simple alternative: the best of these, on these pairs, is the
+    one to beat."""
+    best = min(others, key=lambda name: float(others[name].mean()))
+    ratio = bootstrap_ratio(network, others[best], generator=generator)
+    facts = {"n": str(len(network)), "ratio": str(ratio), "best": best, "many": str(len(others))}
+    if ratio.high < 1:
+        return Verdict("network", True, ratio, None, facts, "net wins", "relation")
+    if ratio.low > 1:
+        return Verdict(best, True, ratio, None, facts, "regression wins", "relation")
+    return Verdict("nobody", False, ratio, None, facts, "undecided", "relation")
 
 
 def judge_restoration(

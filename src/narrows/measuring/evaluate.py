@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from narrows._contract import Batch, Step
+from narrows._contract import Batch, Pairs, Step
 from narrows.measuring.metrics import METRICS
 from narrows.model.model import Model
 from narrows.training.seeds import generator
@@ -33,9 +34,9 @@ class Scored(NamedTuple):
     """Pictures: extra H W, the channels beside them (a noise level, a mask) that the net was shown."""
 
 
-def evaluate(model: Model, examples: list[Tensor], *, seed: int = 0) -> Scored:
-    """Score clean examples (C H W in [0, 1], or D with NaN for missing). Damage, if the task does any, is drawn from
-    `seed` alone, so that two models see the same. Tables are scored in standardised units."""
+def evaluate(model: Model, examples: Sequence[Tensor | Pairs], *, seed: int = 0) -> Scored:
+    """Score clean examples (C H W in [0, 1], or D with NaN for missing), or pairs (of one each). Damage, if the task
+    does any, is drawn from `seed` alone, so that two models see the same. Tables are scored in standardised units."""
     parts = [_score(model, part, seed, at) for at, part in enumerate(_alike(examples))]
     return Scored(
         [x for part in parts for x in part.inputs],
@@ -48,22 +49,36 @@ def evaluate(model: Model, examples: list[Tensor], *, seed: int = 0) -> Scored:
     )
 
 
-def _alike(examples: list[Tensor]) -> list[list[Tensor]]:
+def _alike(examples: Sequence[Tensor | Pairs]) -> list[list[Tensor | Pairs]]:
     """Runs of equal shape, cut to what fits in memory at once."""
-    found: list[list[Tensor]] = []
+    found: list[list[Tensor | Pairs]] = []
     for example in examples:
-        at_once = max(1, _AT_ONCE if example.numel() <= 1 << 14 else (_AT_ONCE << 14) // example.numel() // 16)
-        if found and found[-1][0].shape == example.shape and len(found[-1]) < at_once:
+        shown = _shown(example)
+        at_once = max(1, _AT_ONCE if shown.numel() <= 1 << 14 else (_AT_ONCE << 14) // shown.numel() // 16)
+        if found and _shown(found[-1][0]).shape == shown.shape and len(found[-1]) < at_once:
             found[-1].append(example)
         else:
             found.append([example])
     return found
 
 
+def _shown(example: Tensor | Pairs) -> Tensor:
+    return example.before if isinstance(example, Pairs) else example
+
+
+def _together(part: list[Tensor | Pairs]) -> Tensor | Pairs:
+    """B of one shape."""
+    pairs = [one for one in part if isinstance(one, Pairs)]
+    if not pairs:
+        return torch.stack([one for one in part if isinstance(one, Tensor)])
+    facts = {name: torch.cat([one.facts[name] for one in pairs]) for name in pairs[0].facts}
+    return Pairs(torch.cat([one.before for one in pairs]), torch.cat([one.after for one in pairs]), facts)
+
+
 @torch.no_grad()
-def _score(model: Model, part: list[Tensor], seed: int, at: int) -> Scored:
+def _score(model: Model, part: list[Tensor | Pairs], seed: int, at: int) -> Scored:
     step = Step(0, 1, len(part), generator(seed, "evaluation", at))
-    batch = model.batch(torch.stack(part), step)
+    batch = model.batch(_together(part), step)
     results = _through(model, batch)
     target, weight = batch.target, batch.weight
     # A weight says which cells of a table there are; of pictures, only where the loss of training counts.

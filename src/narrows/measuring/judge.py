@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from narrows._contract import Pairs
 from narrows.measuring.baselines import MeanBaseline, PCABaseline
-from narrows.measuring.bottleneck import Verdict, judge_codes, judge_restoration
+from narrows.measuring.bottleneck import Verdict, judge_codes, judge_relation, judge_restoration
 from narrows.measuring.evaluate import Scored, evaluate, mean_square
 from narrows.measuring.filters import apply_filter, best_filter
 from narrows.measuring.intervals import bootstrap
 from narrows.measuring.metrics import METRICS
+from narrows.measuring.regressions import regressions
 from narrows.model.model import Model
 from narrows.nn.padding import pad_to
 from narrows.training.seeds import generator
@@ -27,24 +30,36 @@ class Judgement(NamedTuple):
     metric: str
     network: Scored
     alternatives: dict[str, Scored]
-    """"PCA", "mean", or "untouched", "direct" and the filter's name."""
+    """"PCA", "mean"; or "untouched", "direct" and the filter's name; or regressions by name."""
     learned: Scored
     """The network on training examples: beside the held-out error, the gap."""
     verdict: Verdict
     filter: str = ""
     """The best classical filter's name, as it stands in `alternatives`."""
+    pairs: bool = False
+    """Whether the truth is the other picture of a pair."""
 
 
 def judge(
-    model: Model, training: list[Tensor], learned: list[Tensor], held_out: list[Tensor], *, seed: int = 0,
-    twin: Model | None = None,
+    model: Model, training: Sequence[Tensor | Pairs], learned: Sequence[Tensor | Pairs],
+    held_out: Sequence[Tensor | Pairs], *, seed: int = 0, twin: Model | None = None,
 ) -> Judgement:  # fmt: skip
     """`training` fits the alternatives, `learned` are training examples to measure the gap by, `held_out` judges."""
     network = evaluate(model, held_out, seed=seed)
     seen = evaluate(model, learned, seed=seed + 1)
     random = generator(seed, "bootstrap")
+    pairs = [one for one in held_out if isinstance(one, Pairs)]
+    if pairs and model.task.learns_from == "pairs" and "vector" in model.autoencoder.needs:
+        fitted = regressions([one for one in training if isinstance(one, Pairs)], pairs, seed=seed)
+        alternatives = {name: _scored(model, network, results) for name, results in fitted.items()}
+        verdict = judge_relation(
+            network.errors, {name: one.errors for name, one in alternatives.items()}, generator=random
+        )
+        if twin is not None:
+            alternatives["direct"] = evaluate(twin, held_out, seed=seed)
+        return Judgement(model.task.metric, network, alternatives, seen, verdict, pairs=True)
     if model.task.metric == "mse" and model.code_size is not None:
-        alternatives = _codes(model, training, network)
+        alternatives = _codes(model, [one for one in training if isinstance(one, Tensor)], network)
         errors = {name: scored.errors for name, scored in alternatives.items()}
         values = _values(model, network)
         verdict = judge_codes(network.errors, errors, values, generator=random, form=model.form)
@@ -63,7 +78,7 @@ def judge(
     verdict = judge_restoration(
         network.scores, alternatives["untouched"].scores, {label: alternatives[label].scores}, generator=random
     )
-    return Judgement(model.task.metric, network, alternatives, seen, verdict, label)
+    return Judgement(model.task.metric, network, alternatives, seen, verdict, label, bool(pairs))
 
 
 def held_out_intervals(judgement: Judgement, *, seed: int = 0) -> dict[str, list[float]]:

@@ -25,6 +25,7 @@ _WIDEST_CODE = 65_536
 def make(
     *,
     shape: tuple[int, ...],
+    target_shape: tuple[int, ...] | None = None,
     kind: str | None = None,
     architecture: str | None = None,
     task: str = "reconstruct",
@@ -37,6 +38,7 @@ def make(
 ) -> Model:
     """A fresh model for pictures of `shape` (C, H, W) or rows of `shape` (D,).
 
+    `target_shape` is that of what comes out, where pairs say that it is another; only kinds with a vector code can.
     `options` go by name to the kind, the task or the architecture, whichever has them (`{"beta": 4.0}`).
     Weights are drawn from `seed`; torch's own generator is left where it was.
 
@@ -44,13 +46,19 @@ def make(
     """
     form = "picture" if len(shape) == 3 else "table"
     task_class = tasks[task]
-    kind, architecture, code_size, reasons = _choose(task_class, kind, architecture, code_size, shape)
+    other = None if target_shape is None or tuple(target_shape) == tuple(shape) else tuple(target_shape)
+    kind, architecture, code_size, reasons = _choose(task_class, kind, architecture, code_size, shape, other)
     kind_class, arch_class = kinds[kind], architectures[architecture]
     _check_pairing(form, task, task_class, kind, kind_class, architecture, arch_class, loss)
+    if other is not None and "vector" not in kind_class.needs:
+        raise BadPairing(
+            f"{kind} keeps the size and the channels of a picture, and {_sizes(shape)} is to become {_sizes(other)}: "
+            f"--kind undercomplete, or --channels 3 where only the colours differ"
+        )
     options = dict(options or {})
     task_options = _take(options, task_class)
     kind_options = _take(options, kind_class, but=("net", "loss", "code_size"))
-    arch_options = _take(options, arch_class, but=("shape", "extra", "n_layers", "n_nodes"))
+    arch_options = _take(options, arch_class, but=("shape", "target_shape", "extra", "n_layers", "n_nodes"))
     if options:
         known = [n for c in (kind_class, task_class, arch_class) for n in _parameters(c) if n not in _OWN]
         raise UnknownName.of("option", next(iter(options)), known or ["(none)"])
@@ -75,6 +83,7 @@ def make(
         "training": {"seed": seed},
         "scores": {},
         "about": {"reasons": reasons},
+        **({} if other is None else {"target_shape": list(other)}),
     }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -90,6 +99,8 @@ def build(card: dict[str, Any]) -> Model:
     task = tasks[card["task"]["name"]](**card["task"]["options"])
     settings = dict(card["architecture"]["options"])
     settings["n_nodes"] = tuple(settings["n_nodes"])
+    if "target_shape" in card:
+        settings["target_shape"] = tuple(card["target_shape"])
     net: AbstractArchitecture = architectures[card["architecture"]["name"]](shape=shape, extra=task.extra, **settings)
     autoencoder: AbstractAutoencoder = kinds[card["kind"]["name"]](
         net=net, loss=get_loss(card["loss"], card["link"]), **card["kind"]["options"]
@@ -125,7 +136,7 @@ def make_prior(model: Model, name: str, options: dict[str, Any]) -> tuple[Abstra
     return prior_class(code_shape=shape, count=count, **taken), taken
 
 
-_OWN = frozenset({"net", "loss", "code_size", "shape", "extra", "n_layers", "n_nodes"})
+_OWN = frozenset({"net", "loss", "code_size", "shape", "target_shape", "extra", "n_layers", "n_nodes"})
 
 
 def _choose(
@@ -134,6 +145,7 @@ def _choose(
     architecture: str | None,
     code_size: int | None,
     shape: tuple[int, ...],
+    other: tuple[int, ...] | None,
 ) -> tuple[str, str, int | None, dict[str, str]]:
     """Kind and architecture where they were not said."""
     reasons = {}
@@ -144,6 +156,8 @@ def _choose(
             code_size is not None or (architecture and "whole" not in architectures[architecture].offers)
         ):
             kind, reasons["kind"] = "undercomplete", "a code was asked for"
+        elif kind == "direct" and other is not None:
+            kind, reasons["kind"] = "undercomplete", "pictures of one shape become pictures of another"
     if architecture is None:
         architecture = task_class.architecture
         reasons["architecture"] = "what this task is best done with"
@@ -234,6 +248,10 @@ def _take(options: dict[str, Any], cls: type, but: tuple[str, ...] = ()) -> dict
         else:
             raise BadOption(f"{cls.__name__.lower()} needs a value for {name}: --set {name}=...")
     return taken
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
 
 
 def _names(things: frozenset[str]) -> str:

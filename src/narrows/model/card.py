@@ -26,8 +26,8 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "scores": dict,
     "about": dict,
 }
-_OPTIONAL = {"prior": dict}
-"""Only in models that one was fitted for."""
+_OPTIONAL = {"prior": dict, "target_shape": list}
+"""Only in models that a prior was fitted for; only in those that give pictures of another shape than they take."""
 
 
 def parse(text: str | bytes, where: str) -> dict[str, Any]:
@@ -61,10 +61,11 @@ def check(card: Any, where: str) -> dict[str, Any]:
     for name, kind in _OPTIONAL.items():
         if name in card and not isinstance(card[name], kind):
             raise BadModelFile(f"{where} has {name}={card[name]!r:.80}, which is not what a model card holds")
-    shape = card["shape"]
-    sized = len(shape) == (3 if card["form"] == "picture" else 1)
-    if not sized or not all(isinstance(n, int) and not isinstance(n, bool) and 0 < n <= 1 << 24 for n in shape):
-        raise BadModelFile(f"{where} has shape {shape!r:.80}; a picture has [C, H, W], a table [D]")
+    for name in ("shape", "target_shape") if "target_shape" in card else ("shape",):
+        shape = card[name]
+        sized = len(shape) == (3 if card["form"] == "picture" else 1)
+        if not sized or not all(isinstance(n, int) and not isinstance(n, bool) and 0 < n <= 1 << 24 for n in shape):
+            raise BadModelFile(f"{where} has {name} {shape!r:.80}; a picture has [C, H, W], a table [D]")
     for part in ("kind", "architecture", "task", *(["prior"] if "prior" in card else [])):
         if not isinstance(card[part].get("name"), str) or not isinstance(card[part].get("options"), dict):
             raise BadModelFile(f"{where} has {part}={card[part]!r:.80}; it holds a name and options")

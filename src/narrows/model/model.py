@@ -20,6 +20,7 @@ from narrows._contract import (
     AbstractTask,
     Batch,
     DataFacts,
+    Pairs,
     Step,
 )
 from narrows._errors import BadData, NotSupported
@@ -40,6 +41,7 @@ class Model(nn.Module):
         super().__init__()
         self.card = card
         self.shape: tuple[int, ...] = tuple(card["shape"])
+        self.target_shape: tuple[int, ...] = tuple(card.get("target_shape", card["shape"]))
         self.form: str = card["form"]
         self.net_facts = _NetFacts(net)
         self.standardise = Standardise(self.shape[0]) if self.form == "table" else None
@@ -99,15 +101,18 @@ class Model(nn.Module):
 
     # Learning
 
-    def batch(self, examples: Tensor, step: Step) -> Batch:
-        """B *shape, as a source gives them (a table's missing cells are NaN) -> what the loop learns from."""
+    def batch(self, examples: Tensor | Pairs, step: Step) -> Batch:
+        """B *shape, as a source gives them (a table's missing cells are NaN), or pairs -> what the loop learns from."""
+        if isinstance(examples, Pairs):  # prepared as the user's pictures will be
+            x = self.task.prepare(self._padded(examples.before), **examples.facts)
+            return Batch(x, self._padded(examples.after))
         if self.standardise is None:
             return self._on_stride(self.task.example(self._padded(examples), step))
         values, known = self.standardise(examples)
         x, target, weight = self.task.example(values, step)
         return Batch(x, target, known if weight is None else weight * known)
 
-    def facts(self, examples: Tensor, count: int, step: Step) -> DataFacts:
+    def facts(self, examples: Tensor | Pairs, count: int, step: Step) -> DataFacts:
         """What `start` may know, from up to 1024 examples of `count`."""
         batch = self.batch(examples[:1024], step)
         return DataFacts(count, batch.target.mean(0), batch.x, step.generator)
@@ -132,8 +137,9 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
-        """B *shape -> B *shape: through the net once. Restoring nets of any size take any H and W that they can."""
-        cut = tuple(slice(side) for side in x.shape[2:])
+        """B *shape -> B *target_shape: through the net once. Restoring nets of any size take any H and W that they
+        can."""
+        cut = tuple(slice(side) for side in x.shape[2:]) if self.target_shape == self.shape else ()
 
         def through(part: Tensor) -> Tensor:
             return self._output(self.autoencoder.restore(self._input(part)))[(..., *cut)]

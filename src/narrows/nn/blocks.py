@@ -25,7 +25,8 @@ class ResidualBlock(nn.Module):
             self.outer.bias.zero_()  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.outer(F.relu(self.inner(x), inplace=True))
+        # In place: a sum of its own would be the fourth of these tensors in memory, and they bound the size of tiles.
+        return self.outer(F.relu(self.inner(x), inplace=True)).add_(x)
 
 
 class PixelShuffleUp(nn.Module):

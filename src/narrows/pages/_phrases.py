@@ -55,6 +55,12 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
     # Notes (data)
     (r"(\d+) of (\d+) pictures are resized to (\d+x\d+) for codes \(--size HxW\)",
      r"\1 trên \2 ảnh được đổi kích thước thành \3 để mã hoá (--size HxW)"),
+    (r"pictures of one shape become pictures of another", "ảnh có kích thước này trở thành ảnh có kích thước khác"),
+    (r"(\d+) pictures without a usable partner are left out", r"bỏ qua \1 ảnh không có ảnh ghép cặp dùng được"),
+    (r"has no partner: no picture of that name is in (.*)", r"không có ảnh ghép cặp: không ảnh nào cùng tên trong \1"),
+    (r"has its name, but for the suffix, from another picture too", "trùng tên (không kể phần mở rộng) với ảnh khác"),
+    (r"is (\d+x\d+) and its partner (\d+x\d+); the others agree in size",
+     r"có kích thước \1 còn ảnh ghép cặp là \2; các cặp khác cùng kích thước"),
     (r"grey pictures among colour ones were made colour", "ảnh xám lẫn trong ảnh màu được chuyển thành ảnh màu"),
     (r"text columns left out: (.*)", r"các cột chữ bị bỏ qua: \1"),
     (r"empty columns left out: (.*)", r"các cột trống bị bỏ qua: \1"),

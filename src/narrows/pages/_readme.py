@@ -41,6 +41,8 @@ def _head(model: Model) -> str:
     size = f"{model.shape[0]} columns" if model.form == "table" else " x ".join(map(str, model.shape))
     if model.form == "picture" and "vector" not in model.autoencoder.needs:
         size = f"any size, {model.shape[0]} channel{'s' if model.shape[0] > 1 else ''}"
+    if model.target_shape != model.shape:
+        size += f"; gives {' x '.join(map(str, model.target_shape))}"
     code = f" through a code of {model.code_size} values" if model.code_size is not None else ", without a code"
     lines = [
         f"# {card['kind']['name']} autoencoder, {card['architecture']['name']}",

@@ -113,7 +113,7 @@ def data_section(model: Model, dataset: Dataset, sizes: tuple[int, int, int], pa
     if dataset.form == "table":
         read = say("count rows", n=count(n), columns=count(len(dataset.columns)))
     else:
-        read = say("count pictures", n=count(n))
+        read = say("count pairs" if model.card["data"].get("pairs") else "count pictures", n=count(n))
     rows: list[tuple[Child, Child]] = [(say("read as"), read)]
     if triage.counts:
         kinds = ", ".join(f"{suffix} {count(number)}" for suffix, number in sorted(triage.counts.items()))
@@ -121,9 +121,10 @@ def data_section(model: Model, dataset: Dataset, sizes: tuple[int, int, int], pa
     if patches:
         rows.append((say("size"), say("photos")))
     elif dataset.form == "picture":
-        channels, height, width = model.shape
-        colours = {1: say("grey"), 3: say("colour")}.get(channels) or say("channels", n=channels)
-        rows.append((say("size"), say("pixels", height=height, width=width, colours=colours)))
+        size = _pixels(model.shape, say)
+        if model.target_shape != model.shape:
+            size = say("becomes", one=size, other=_pixels(model.target_shape, say))
+        rows.append((say("size"), size))
     if dataset.columns:
         names: list[Child] = []
         for name in dataset.columns[:_MOST_COLUMNS]:
@@ -141,6 +142,12 @@ def data_section(model: Model, dataset: Dataset, sizes: tuple[int, int, int], pa
         _skipped(triage.skipped, say),
         id_="data",
     )
+
+
+def _pixels(shape: tuple[int, ...], say: Say) -> str:
+    channels, height, width = shape
+    colours = {1: say("grey"), 3: say("colour")}.get(channels) or say("channels", n=channels)
+    return say("pixels", height=height, width=width, colours=colours)
 
 
 def _skipped(skipped: tuple[tuple[str, str], ...], say: Say) -> Markup:

@@ -82,6 +82,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "input": ("input", "đầu vào"),
     "result": ("network", "mạng"),
     "clean": ("clean", "ảnh sạch"),
+    "target": ("target", "ảnh đích"),
     "channels shown": (
         "Pictures of {n} channels are shown as their mean.",
         "Ảnh có {n} kênh được hiển thị bằng giá trị trung bình của các kênh.",
@@ -203,6 +204,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "grey": ("grey", "ảnh xám"),
     "colour": ("colour", "ảnh màu"),
     "channels": ("{n} channels", "{n} kênh"),
+    "count pairs": ("{n} pairs", "{n} cặp ảnh"),
+    "becomes": ("{one}; they become {other}", "{one}; chuyển thành {other}"),
     "photos": (
         "photographs of their own sizes, learned from in patches",
         "ảnh giữ nguyên kích thước, học theo từng mảnh",

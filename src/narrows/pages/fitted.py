@@ -58,7 +58,8 @@ def write_fit_report(
     lang: str = "en",
     command: str = "",
 ) -> Path:
-    """Write the report in "en" or "vi" and return its path. `judgement` is None when nothing was held out.
+    """Write the report in "en" or "vi" and return its path. `judgement` is None when nothing was held out, or
+    held-out pictures are no truth.
 
     Raises CannotWrite, UnknownName for another language.
     """
@@ -143,15 +144,30 @@ def side_by_side(names: list[str], judgement: Judgement, chosen: list[int], say:
         shown = [("input", "untouched"), (judgement.filter, judgement.filter), ("direct", "direct")]
         rows = [_shown(_label(key, say), others[name], chosen) for key, name in shown if name in others]
         rows.append(_shown(say("result"), network, chosen))
-        rows.append(Shown(say("clean"), [network.targets[i] for i in chosen], [""] * len(chosen)))
-        scores = [METRICS["psnr"].of(network.results[i][None], network.targets[i][None]).item() for i in chosen]
-        notes = [f"{score:.1f} dB" for score in scores]
+        rows.append(_wanted("target" if judgement.pairs else "clean", network, chosen, say))
+        notes = _decibels(network, chosen)
+    elif judgement.pairs:
+        best = min(others, key=lambda name: float(others[name].errors.mean()))
+        rows = [Shown(say("input"), [network.inputs[i] for i in chosen], [""] * len(chosen))]
+        rows += [_shown(best, others[best], chosen), _shown(say("result"), network, chosen)]
+        rows.append(_wanted("target", network, chosen, say))
+        notes = _decibels(network, chosen)
     else:
         rows = [Shown(say("original"), [network.targets[i] for i in chosen], [""] * len(chosen))]
         rows.append(_shown(say("result"), network, chosen))
         rows += [_shown(name, others[name], chosen) for name in ("PCA",) if name in others]
         notes = [number(float(network.errors[i])) for i in chosen]
     return gallery(rows, names=[names[i] for i in chosen], notes=notes)
+
+
+def _wanted(key: str, network: Scored, chosen: list[int], say: Say) -> Shown:
+    """What should come out, under the name that it has there."""
+    return Shown(say(key), [network.targets[i] for i in chosen], [""] * len(chosen))
+
+
+def _decibels(network: Scored, chosen: list[int]) -> list[str]:
+    scores = [METRICS["psnr"].of(network.results[i][None], network.targets[i][None]).item() for i in chosen]
+    return [f"{score:.1f} dB" for score in scores]
 
 
 def _label(key: str, say: Say) -> str:

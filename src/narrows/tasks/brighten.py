@@ -2,7 +2,8 @@
 
 A clean picture is darkened as gain * picture ** gamma + offset, gets noise that grows with the light (photons) and
 noise that does not (the sensor), and is rounded to 8 bits, where the dark loses its shades. How bright the whole
-picture is comes to the net as one more channel: a dark corner of a bright picture is to stay dark.
+picture is comes to the net as one more channel: a dark corner of a bright picture is to stay dark. Where dark and
+bright pictures of the same scenes are there (--pairs dark/ bright/), they are learned from instead.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Brighten(AbstractTask):
     metric = "psnr"
     model = "brighten"
     extra = 1
+    takes_pairs = True
     classical = ("gamma", "clahe", "equalise", "auto_levels")
 
     def __init__(self, *, darkest: float = 0.08, noise: float = 4.0) -> None:

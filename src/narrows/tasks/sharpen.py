@@ -25,6 +25,7 @@ class Sharpen(AbstractTask):
 
     metric = "psnr"
     model = "sharpen"
+    takes_pairs = True
     classical = ("unsharp_mask", "wiener_deconvolution", "richardson_lucy")
 
     def __init__(self, *, width: float = 3.0, noise: float = 2.0) -> None:

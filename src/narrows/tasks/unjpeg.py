@@ -23,6 +23,7 @@ class Unjpeg(AbstractTask):
 
     metric = "psnr"
     model = "unjpeg"
+    takes_pairs = True
     extra = 1
     classical = ("total_variation", "bilateral")
 

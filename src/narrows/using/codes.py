@@ -76,7 +76,7 @@ def reconstruct_to_files(place: Path, data: Any, to: Path, *, force: bool = Fals
     model = _with_code(place, "reconstruct; to make pictures better: narrows restore PICTURES --model " + str(place))
     dataset = read_for(model, data)
     if model.form == "picture":
-        paths = picture_paths(dataset.names, to, model.shape[0], force=force)
+        paths = picture_paths(dataset.names, to, model.target_shape[0], force=force)
         for part in in_parts(dataset):
             back = model.reconstruct(dataset.source.take(part)).numpy()
             write_pictures(back, [paths[number] for number in part.tolist()], force=force)
@@ -158,7 +158,7 @@ def _write(
         write_numbers(path, results, None, head)
         return Written(path, len(results), "rows", [path])
     sheets = picture_paths([SHEET], to, 1, force=force) if sheet else []
-    paths = picture_paths(names, to, model.shape[0], force=force)
+    paths = picture_paths(names, to, model.target_shape[0], force=force)
     write_pictures(results, paths, force=force)
     made = write_sheet(results, sheets[0], force=force, columns=columns) if sheets else None
     return Written(to, len(paths), "pictures", paths, made)

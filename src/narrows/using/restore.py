@@ -35,7 +35,8 @@ def restore(picture: Any, *, task: str = "denoise", model: Any = None, strength:
     """
     pixels, back = as_batch(picture)
     chosen = model_for(task, pixels.shape[1], model)
-    if strength == 0 and task_of(chosen).scale == 1:
+    alike = not isinstance(chosen, Model) or chosen.target_shape == chosen.shape
+    if strength == 0 and task_of(chosen).scale == 1 and alike:
         return copy.deepcopy(picture)  # in whatever precision and mode it came: `pixels` are single floats
     return back(restore_tensor(chosen, pixels, strength=strength, **options))
 
@@ -46,6 +47,8 @@ def restore_tensor(
     """B C H W in [0, 1] -> the same (of more pixels, for a task that enlarges), in tiles where the net has a finite
     reach. `model` may be a task that has an exact formula."""
     _check_strength(strength)
+    if isinstance(model, Model) and model.target_shape != model.shape:
+        return _related(model, pixels, strength, options)
     task = task_of(model)
     if strength == 0 and task.scale == 1:
         return pixels.clone()
@@ -70,6 +73,10 @@ def restore_photo(
 ) -> Photo:
     """The same, from and to a photo's own numbers: only one tile at a time is held as floats."""
     _check_strength(strength)
+    if isinstance(model, Model) and model.target_shape != model.shape:
+        related = photo.emptied(model.target_shape)
+        related.put(related.array, _related(model, photo.tensor()[None], strength, options)[0])
+        return related
     task = task_of(model)
     if strength == 0 and task.scale == 1:
         return photo
@@ -131,6 +138,27 @@ def model_for(task: str, channels: int, model: Any = None) -> Model | AbstractTa
             fresh.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         _loaded[path] = fresh
     return _loaded[path]
+
+
+@torch.no_grad()
+def _related(model: Model, pixels: Tensor, strength: float, options: dict[str, Any]) -> Tensor:
+    """B *shape -> B *target_shape, for a model that gives pictures of another shape than it takes."""
+    if strength != 1:
+        raise BadOption(f"strength={strength}; this model gives pictures of another shape, which cannot be blended")
+    if tuple(pixels.shape[1:]) != model.shape:
+        raise BadData(
+            f"a picture of {_spelt(pixels.shape[1:])} came; this model takes {_spelt(model.shape)} and restoring never "
+            f"resizes"
+        )
+    _, _, height, width = pixels.shape
+    options = _looked(model.task, lambda rows, cols: pixels[..., rows, cols], (height, width), options)
+    ready = model.task.prepare(pixels, **options)
+    return model.task.finish(ready, model.autoencoder.restore(ready)).clamp_(0, 1)
+
+
+def _spelt(shape: tuple[int, ...]) -> str:
+    """ "8x12 pixels with 3 channels"."""
+    return f"{shape[1]}x{shape[2]} pixels with {shape[0]} channel{'s' if shape[0] > 1 else ''}"
 
 
 def _check_strength(strength: float) -> None:
