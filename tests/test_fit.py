@@ -84,6 +84,21 @@ def test_a_model_with_a_critic_can_be_begun_with(digits, tmp_path):
     narrows.fit(digits, steps=2, kind="aae", code_size=6, begin_with=str(tmp_path))
 
 
+def test_another_task_takes_the_weights_and_what_it_sees_more_is_without_influence_at_first(digits, tmp_path):
+    still = {"steps": 1, "learning_rate": 1e-12, "n_nodes": (8, 12)}
+    narrows.fit(digits, steps=3, task="denoise", n_nodes=(8, 12), out=tmp_path / "denoise")
+    sharpen = narrows.fit(
+        digits, task="sharpen", begin_with=str(tmp_path / "denoise"), out=tmp_path / "sharpen", **still
+    )
+    inpaint = narrows.fit(digits, task="inpaint", begin_with=str(tmp_path / "sharpen"), **still)
+    x = torch.rand((2, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    told_nothing, all_marked = torch.cat([x, torch.zeros_like(x)], 1), torch.cat([x, torch.ones_like(x)], 1)
+    with torch.no_grad():
+        wanted = narrows.load(tmp_path / "denoise").model.autoencoder.restore(told_nothing)
+        for model, shown in ((sharpen.model.model, x), (inpaint.model.model, all_marked)):
+            torch.testing.assert_close(model.autoencoder.restore(shown), wanted, atol=1e-5, rtol=0)
+
+
 def test_training_begins_only_with_the_same_net(fitted, digits):
     with pytest.raises(BadPairing, match="kind is"):
         narrows.fit(digits, steps=2, code_size=7, begin_with=str(fitted.folder))

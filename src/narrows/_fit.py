@@ -419,7 +419,23 @@ def _take_weights(model: Model, place: str) -> None:
             )
     kept = tuple(f"{name}." for name in model.autoencoder.training_only)  # not in the file: these begin anew
     mine = {name: value for name, value in model.autoencoder.state_dict().items() if name.startswith(kept or ("\0",))}
-    model.autoencoder.load_state_dict(mine | other.autoencoder.state_dict())
+    theirs = _fitted_to(other.autoencoder.state_dict(), model.autoencoder.state_dict())
+    model.autoencoder.load_state_dict(mine | theirs)
+
+
+def _fitted_to(theirs: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a net that had fewer or more channels beside the picture (a noise level, a mask): what both have is
+    taken, channels that are new begin without influence, and channels that are gone are left behind."""
+    fitted = {}
+    for name, value in theirs.items():
+        like = wanted.get(name, value)
+        if value.dim() == like.dim() == 4 and value.shape[:1] + value.shape[2:] == like.shape[:1] + like.shape[2:]:
+            both = min(value.shape[1], like.shape[1])
+            grown = torch.zeros_like(like)
+            grown[:, :both] = value[:, :both]
+            value = grown
+        fitted[name] = value
+    return fitted
 
 
 def _parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Parts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from narrows._errors import UnknownName
@@ -31,6 +33,12 @@ def test_only_folders_with_a_card_are_models(two_models):
                                                 (12, "denoise-grey")])  # fmt: skip
 def test_colour_has_its_model_and_every_other_number_of_channels_goes_through_grey(two_models, channels, name):
     assert zoo.for_task("denoise", "denoise", channels) == two_models / name
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_where_only_a_colour_model_ships_all_go_through_it(two_models, channels):
+    shutil.rmtree(two_models / "denoise-grey")
+    assert zoo.for_task("denoise", "denoise", channels) == two_models / "denoise-colour"
 
 
 @pytest.mark.parametrize("stem", [None, "sharpen"])

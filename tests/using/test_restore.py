@@ -149,10 +149,14 @@ def test_a_grey_model_takes_every_channel_by_itself(grey):
         torch.testing.assert_close(together[:, channel : channel + 1], alone, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("channels", [1, 2, 4])
-def test_a_colour_model_refuses_other_channels_and_says_what_to_do(channels, colour, drawn):
-    with pytest.raises(BadData, match="takes 3"):
-        narrows.restore(drawn(8, 8, channels), model=colour)
+def test_a_colour_model_takes_grey_as_colour_whose_channels_agree(colour):
+    pixels = 0.45 + 0.1 * torch.rand((2, 4, 20, 24), generator=torch.Generator().manual_seed(2))  # far from clipping
+    together = restore_tensor(colour, pixels)
+    for channel in range(4):
+        grey = pixels[:, channel : channel + 1]
+        alone = restore_tensor(colour, grey.expand(-1, 3, -1, -1)).mean(1, keepdim=True)
+        torch.testing.assert_close(restore_tensor(colour, grey), alone, atol=1e-6, rtol=0)
+        torch.testing.assert_close(together[:, channel : channel + 1], alone, atol=1e-6, rtol=0)
 
 
 def test_a_told_level_changes_the_result(grey, drawn):

@@ -16,10 +16,12 @@ def shipped() -> dict[str, Path]:
 
 
 def for_task(stem: str | None, task: str, channels: int) -> Path:
-    """The folder of the shipped model for a task, for pictures of so many channels (3 is colour, others go one by
-    one through the grey model). Raises UnknownName where none ships."""
+    """The folder of the shipped model for a task, for pictures of so many channels: 3 is colour, others go one by one
+    through the grey model, or where none ships through the colour one. Raises UnknownName where neither does."""
     found = shipped()
     name = f"{stem}-{_CHANNELS.get(channels, 'grey')}"
+    if name not in found:
+        name = f"{stem}-colour"
     if stem is None or name not in found:
         raise UnknownName(
             f"no model for {task!r} ships with narrows; train one with 'narrows fit YOUR-PICTURES --task {task}' and "

@@ -204,7 +204,8 @@ class _Way(NamedTuple):
     through: Callable[[Tensor, Tile, dict[str, Any]], Tensor]
     """B C h w that the tile sees -> B C h w of its own pixels."""
     channels: int
-    """That go through together; pictures of others pass channel by channel where it is 1."""
+    """That go through together. Pictures of others pass channel by channel where it is 1, or 3: grey is colour whose
+    three channels agree."""
     stride: int
     reach: int | None
 
@@ -245,15 +246,17 @@ def _in_tiles(
 ) -> None:
     """`window` gives pixels of the picture, `put` takes results; one tile after the other."""
     way = _way_of(model, size, options)
-    if way.channels not in (1, channels):
+    if way.channels not in (1, 3, channels):
         raise BadData(
             f"a picture of {channels} channels came; this model takes {way.channels}: convert it, or take a grey model"
         )
-    copies = channels // way.channels
+    together = channels if channels == way.channels else 1
     for one in tiles(size[0], size[1], stride=way.stride, reach=way.reach, tile=tile):
         seen = window(one.seen_rows, one.seen_cols)
-        batch = seen.reshape(-1, way.channels, *seen.shape[2:])
-        found = way.through(batch, one, _for_tile(options, one, way.stride, copies))
+        batch = seen.reshape(-1, together, *seen.shape[2:]).expand(-1, way.channels, -1, -1)
+        found = way.through(batch, one, _for_tile(options, one, way.stride, channels // together))
+        if together < way.channels:
+            found = found.mean(1, keepdim=True)
         put(found.reshape(len(seen), channels, *found.shape[2:]), one.rows, one.cols)
 
 
