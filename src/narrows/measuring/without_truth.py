@@ -1,0 +1,189 @@
+"""How much a denoiser gained on a picture whose truth nobody knows, with a 95 % interval.
+
+Stein's unbiased risk estimate (Stein 1981; by Monte Carlo, Ramani, Blu & Unser 2008, IEEE TIP 17:1540; for noise that
+grows with the light, its variance at every pixel, as Luisier, Blu & Unser 2011) says
+
+    error = change - noise + 2 * noise * gradient
+
+where `change` is the mean square of what was taken out, `noise` the noise's variance and `gradient` the mean
+derivative of a result's pixel by its own input. It is exact but for chance where the variance is known. An estimated
+one is not good enough: at a gain of 9 dB an error of 2 % in the variance is 0.7 dB. So two things more are used:
+
+- A net that was trained for the least squared error gives nearly the mean of what the clean pixel may be, for which
+  error = noise * gradient (Tweedie's formula): the gain is about 1 / gradient, whatever the variance.
+- Where the gradient is small, in smooth parts, `change` is the noise itself: that is where the variance is measured.
+
+The network's error comes from both, weighted by how sure each is, and every other filter's from the network's by the
+difference of their two risk estimates, in which the noise's variance nearly cancels.
+
+All this takes noise for independent from pixel to pixel. Noise that was blurred, scaled or stored as JPEG is not, and
+then the estimate is none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from narrows._errors import BadData
+from narrows.measuring.intervals import Interval
+from narrows.measuring.noise import NoiseCurve, noise_curve
+
+Restorer = Callable[[Tensor], Tensor]
+"""C H W -> C H W."""
+
+_BLOCK = 32
+"""Pixels of a block's side, over which gradients and changes are averaged."""
+_STEP = 0.1
+"""Of the noise's standard deviation: how far the picture is moved to see what the result does."""
+_SMOOTH = 0.4
+"""Share of the blocks, those of the smallest gradient, in which the noise is measured."""
+_MOST_CLIPPED = 0.1
+"""Share of a block's pixels outside (0, 1), or at its ends, beyond which its noise is no longer the noise."""
+_LEAST_LEVEL = 1.0
+"""Units of 1/255: below, 8-bit pictures hold little but their rounding."""
+_RATIO, _RATIO_A_UNIT, _RATIO_UNEVEN = 1.0, 0.0037, 0.6
+"""Error over noise * gradient of the shipped denoisers: without noise, more for every unit of its level, and less where
+it is not even (docs/log.md)."""
+_MOST_UNEVEN = 0.25
+_SPREAD, _SPREAD_A_UNIT = 0.05, 0.0025
+"""The relative spread of that ratio over pictures."""
+_SURE_OF = 1.96
+"""Standard deviations in a 95 % interval, each way."""
+
+
+class Gains(NamedTuple):
+    """What is known of results without truth."""
+
+    level: float
+    """Standard deviation of the noise, its root mean square over the picture, in units of 1/255."""
+    gains: dict[str, Interval]
+    """Restorer to decibels over the untouched picture, with a 95 % interval."""
+
+    @property
+    def best(self) -> str:
+        """The restorer with the largest gain."""
+        return max(self.gains, key=lambda name: self.gains[name].value)
+
+
+def estimate_gains(
+    picture: Tensor,
+    network: Restorer,
+    others: Mapping[str, Restorer] | None = None,
+    *,
+    generator: torch.Generator,
+    level: float | None = None,
+) -> Gains:
+    """C H W in [0, 1] (not clipped, where it was not) -> the gain of `network`, under that name, and of `others`.
+
+    `network` must be a denoiser trained for the least squared error; `others` may be anything that turns a picture
+    into one. `level` is the noise's standard deviation in units of 1/255, where it is known; else it is estimated, and
+    may grow with the light. Every restorer runs twice. Raises BadData for pictures under 32 pixels a side or in which
+    there is no noise to be seen (under 1 unit).
+    """
+    if min(picture.shape[1:]) < _BLOCK:
+        raise BadData(f"a picture of {picture.shape[1]}x{picture.shape[2]} pixels is too small to judge a gain by")
+    curve = NoiseCurve(0.0, (level / 255) ** 2) if level is not None else noise_curve(picture)
+    result = network(picture)
+    variance = curve.slope * result.clamp(0, 1) + curve.offset
+    rough = 255 * math.sqrt(max(0.0, float(variance.mean())))
+    if rough < _LEAST_LEVEL:
+        raise BadData(f"noise of {rough:.2g} units of 1/255 is too little to judge a gain by")
+    signs = torch.randint(0, 2, picture.shape, generator=generator).to(picture) * 2 - 1
+    seen = _Seen(picture, variance / variance.mean(), signs, rough)
+    looks = {"network": seen.look(network, result)}
+    for name, restorer in (others or {}).items():
+        looks[name] = seen.look(restorer, restorer(picture))
+    noise, doubt = _noise(seen, looks["network"], None if level is None else (level / 255) ** 2)
+    return Gains(
+        255 * math.sqrt(noise), {name: _gain(looks["network"], look, noise, doubt) for name, look in looks.items()}
+    )
+
+
+class _Look(NamedTuple):
+    """What two passes through a restorer show."""
+
+    result: Tensor
+    change: float
+    """Mean square of what it took out."""
+    gradient: float
+    """Mean derivative of a result's pixel by its own input, weighted as the noise is; never quite 0."""
+    chance: float
+    """Standard deviation of the gradient, from the signs that were drawn."""
+    changes: Tensor
+    gradients: Tensor
+    """The same of every block."""
+
+
+class _Seen(NamedTuple):
+    """A picture that restorers are tried on."""
+
+    picture: Tensor
+    shape: Tensor
+    """Variance of the noise over its mean, at every pixel."""
+    signs: Tensor
+    level: float
+    """Of the noise, roughly, in units of 1/255."""
+
+    @property
+    def count(self) -> int:
+        return self.picture.numel()
+
+    def look(self, restorer: Restorer, result: Tensor) -> _Look:
+        step = _STEP * self.level / 255
+        slopes = self.shape * self.signs * (restorer(self.picture + step * self.signs) - result) / step
+        change = (result - self.picture).square()
+        gradients = _blocks(slopes)
+        spread = max(0.0, float(slopes.square().mean() - gradients.square().mean()))
+        gradient = min(1.0, max(1 / self.count, float(slopes.mean())))
+        return _Look(
+            result, float(change.mean()), gradient, math.sqrt(spread / self.count), _blocks(change), gradients
+        )  # fmt: skip
+
+
+def _noise(seen: _Seen, looked: _Look, known: float | None) -> tuple[float, float]:
+    """Variance of the noise, and its relative standard deviation: what both ways of knowing the error agree on."""
+    shapes = _blocks(seen.shape)
+    clipped = _blocks(((seen.picture <= 0) | (seen.picture >= 1)).to(seen.picture)) > _MOST_CLIPPED
+    order = (looked.gradients / shapes).masked_fill(clipped, torch.inf).argsort()
+    smooth = order[: max(1, math.ceil(_SMOOTH * (int((~clipped).sum()) or len(order))))]
+    passed = min(0.9, max(0.0, float(looked.gradients[smooth].mean() / shapes[smooth].mean())))
+    uneven = min(_MOST_UNEVEN, float(seen.shape.var(correction=0)))
+    expected = _RATIO + _RATIO_A_UNIT * seen.level - _RATIO_UNEVEN * uneven
+    trusted = _SPREAD + _SPREAD_A_UNIT * seen.level
+    noise = float(looked.changes[smooth].mean() / shapes[smooth].mean()) / (1 - (2 - expected) * passed)
+    off = math.hypot(math.sqrt(2 / (len(smooth) * _BLOCK**2 * len(seen.picture))), trusted * passed)
+    if known is not None:
+        noise, off = known, math.sqrt(2 / seen.count)
+    by_net = expected * looked.gradient
+    by_risk = looked.change / noise - 1 + 2 * looked.gradient
+    spread_net, spread_risk = trusted * by_net, off * looked.change / noise
+    weight = spread_risk**2 / (spread_net**2 + spread_risk**2)
+    ratio = weight * by_net + (1 - weight) * by_risk
+    spread = spread_net * spread_risk / math.hypot(spread_net, spread_risk)
+    # Where the two disagree by more than they should, neither is as sure as it claims (Birge's ratio).
+    spread *= max(1.0, abs(by_net - by_risk) / math.hypot(spread_net, spread_risk))
+    share = 1 + max(ratio, 0.1 * by_net) - 2 * looked.gradient  # of the noise's variance, in the change
+    return looked.change / max(share, 0.05), spread / max(share, 0.05)
+
+
+def _gain(network: _Look, look: _Look, noise: float, doubt: float) -> Interval:
+    """Decibels. The noise's variance is doubtful, and what two restorers did apart from one another is chance too."""
+    apart = float((look.result - network.result).square().mean())
+    ratio = max(look.change / noise - 1 + 2 * look.gradient, 1e-4)
+    deviation = math.hypot(
+        look.change / noise * doubt, 2 * math.sqrt(apart / noise / look.result.numel()), 2 * look.chance
+    )
+    value = -10 * math.log10(ratio)
+    half = _SURE_OF * 10 / math.log(10) * deviation / ratio
+    return Interval(value, value - half, value + half)
+
+
+def _blocks(values: Tensor) -> Tensor:
+    """C H W -> N: means over blocks and channels."""
+    return F.avg_pool2d(values.mean(0, keepdim=True), _BLOCK).flatten()
