@@ -79,6 +79,7 @@ def layers(args: argparse.Namespace, train: Tensor, test: Tensor, runs: Runs) ->
     """Code 32; every layer between as wide as the first."""
     nets: list[tuple[int, ...]] = [(), *((width,) * (depth - 1) for depth in DEPTHS for width in WIDTHS)]
     rows = []
+    seconds_of_a_step(train[:2000], plain(args, code_size=32), (2, 4))  # what the first run of a process pays for all
     for widths in nets:
         settings = plain(args, code_size=32, n_layers=len(widths) + 1, n_nodes=widths or None)
         for seed in args.seeds:
