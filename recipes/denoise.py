@@ -10,25 +10,11 @@ interruption. `--ship` copies the finished model into the package.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
+from _recipe import BERKELEY, photographs, ship, told
+
 import narrows
-from narrows.model.folder import load, save
-from narrows.model.golden import write_golden
-from narrows.pages.fitted import readme
-
-ROOT = Path(__file__).parents[1]
-TERMS = "BSDS500, Berkeley: non-commercial research and education; 432 photographs, none of BSD68"
-
-
-def photographs(data: Path) -> list[Path]:
-    """The 432 photographs that are not in BSD68."""
-    folder = data / "color" / "bsds500"
-    test = {Path(line).stem for line in (folder / "cbsd68.txt").read_text().split()}
-    found = sorted(path for path in folder.glob("*/*.jpg") if path.stem not in test)
-    assert len(found) == 432, f"{len(found)} photographs found"
-    return found
 
 
 def main() -> None:
@@ -56,15 +42,10 @@ def main() -> None:
             out=args.out,
             command=f"python recipes/denoise.py --channels {args.channels} --data DATA --out {name} "
             f"--steps {args.steps}",
-            progress=lambda event: print(json.dumps(event), flush=True) if event["event"] != "step" else None,
+            progress=told,
         )
     if args.ship:
-        target = ROOT / "src" / "narrows" / "model" / "weights" / name
-        model = load(args.out)
-        model.card["data"]["notes"] = [TERMS]
-        save(model, target, readme=readme(model), force=True)
-        write_golden(load(target), target)
-        print(f"shipped as {target}")
+        ship(args.out, name, BERKELEY)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from narrows.model.build import make
 from narrows.model.folder import WEIGHTS, save
 from narrows.model.folder import load as load_model
 from narrows.model.model import Model
+from narrows.model.zoo import place_of
 from narrows.nn.losses import choose_loss
 from narrows.pages.fitted import readme, write_fit_report
 from narrows.training.config import TrainingConfig
@@ -105,7 +106,8 @@ class FitSettings:
     like: str | None = None
     """A folder of damaged pictures: clean ones are damaged like these, as measured on them."""
     begin_with: str | None = None
-    """A model folder whose weights training begins with: the same kind, net and picture size."""
+    """A model folder, or the name of a shipped model, whose weights training begins with: the same kind, net and
+    picture size."""
     options: dict[str, Any] = field(default_factory=dict)
     """By name, for the kind, the task or the architecture."""
 
@@ -410,7 +412,7 @@ def _teach(model: Model, lesson: Lesson) -> None:
 
 def _take_weights(model: Model, place: str) -> None:
     """The autoencoder's weights from another model of the same kind and net. Raises BadPairing, BadModelFile."""
-    other = load_model(place)
+    other = load_model(place_of(place))
     for part in ("kind", "architecture", "shape", "target_shape"):
         if model.card.get(part) != other.card.get(part) and not (part == "shape" and model.net_facts.any_size):
             raise BadPairing(

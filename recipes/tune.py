@@ -1,0 +1,69 @@
+"""Train the shipped models of the other tasks on photographs, from the weights of the colour denoiser.
+
+    python recipes/tune.py unjpeg --data DATA --out ~/runs/unjpeg-colour --steps 8000
+
+DATA is as recipes/denoise.py wants it. Every photograph is learned from in colour and in grey, so that one model serves
+both. The same command goes on after any interruption. `--ship` copies the finished model into the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from _recipe import BERKELEY, photographs, ship, told
+from PIL import Image
+
+import narrows
+
+LOSSES = {"inpaint": "l1"}
+"""Where it is not charbonnier."""
+
+
+def in_both(data: Path, folder: Path) -> list[Path]:
+    """The photographs, and their grey versions, which are made in `folder`."""
+    found = photographs(data)
+    folder.mkdir(parents=True, exist_ok=True)
+    grey = [folder / f"{path.stem}-grey.png" for path in found]
+    for path, target in zip(found, grey, strict=True):
+        if not target.exists():
+            with Image.open(path) as photo:
+                photo.convert("L").convert("RGB").save(target)
+    return found + grey
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("task", choices=("unjpeg", "sharpen", "upscale", "inpaint"))
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=8_000)
+    parser.add_argument("--ship", action="store_true", help="copy the finished model into the package")
+    args = parser.parse_args()
+    name = f"{args.task}-colour"
+    if not (args.out / "model.safetensors").exists():
+        narrows.fit(
+            [str(path) for path in in_both(args.data, args.out.with_name(f"{args.out.name}-grey"))],
+            task=args.task,
+            channels=3,
+            begin_with="denoise-colour",
+            loss=LOSSES.get(args.task, "charbonnier"),
+            steps=args.steps,
+            batch_size=8,
+            patch=96,
+            learning_rate=5e-4,
+            held_out=0.03,
+            validation=0.03,
+            group_by=r"([0-9]+)(-grey)?[.]",
+            weight_decay=1e-5,
+            evaluations=20,
+            out=args.out,
+            command=f"python recipes/tune.py {args.task} --data DATA --out {name} --steps {args.steps}",
+            progress=told,
+        )
+    if args.ship:
+        ship(args.out, name, BERKELEY)
+
+
+if __name__ == "__main__":
+    main()
