@@ -24,10 +24,12 @@ def photographs(data: Path) -> list[Path]:
 
 
 def ship(run: Path, name: str, terms: str) -> None:
-    """Copy a finished model into the package, with the terms of its data in its card and its golden tensors beside."""
+    """Copy a finished model into the package at half precision, with the terms of its data in its card and its golden
+    tensors beside."""
     target = ROOT / "src" / "narrows" / "model" / "weights" / name
     model = load(run)
     model.card["data"]["notes"] = [terms]
+    model.card["stored"] = "float16"
     save(model, target, readme=readme(model), force=True)
     write_golden(load(target), target)
     print(f"shipped as {target}")

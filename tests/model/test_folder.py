@@ -206,3 +206,22 @@ def test_what_load_gave_can_be_saved_again(tmp_path):
     save(make(shape=(4,)), str(tmp_path / "first"))
     save(narrows.load(tmp_path / "first"), tmp_path / "again")
     assert (tmp_path / "first" / WEIGHTS).read_bytes() == (tmp_path / "again" / WEIGHTS).read_bytes()
+
+
+def test_weights_stored_at_half_precision_take_half_the_bytes_and_are_used_as_floats(tmp_path):
+    model = make(shape=(1, 8, 8), code_size=8, n_nodes=(64,))
+    whole = len(to_bytes(model))
+    model.card["stored"] = "float16"
+    assert len(to_bytes(model)) < 0.6 * whole
+    again = load(save(model, tmp_path / "m"))
+    assert {value.dtype for value in again.state_dict().values()} == {torch.float32}
+    x = torch.rand((4, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(again.reconstruct(x), model.reconstruct(x), atol=2e-3, rtol=0)
+    assert to_bytes(again) == to_bytes(model)
+
+
+def test_weights_are_not_stored_otherwise(tmp_path):
+    model = make(shape=(1, 8, 8), code_size=4, n_nodes=(16,))
+    model.card["stored"] = "int8"
+    with pytest.raises(BadModelFile, match="stored='int8'"):
+        from_bytes(to_bytes(model))

@@ -26,8 +26,11 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "scores": dict,
     "about": dict,
 }
-_OPTIONAL = {"prior": dict, "target_shape": list}
-"""Only in models that a prior was fitted for; only in those that give pictures of another shape than they take."""
+_OPTIONAL = {"prior": dict, "target_shape": list, "stored": str}
+"""Only in models that a prior was fitted for; in those that give pictures of another shape than they take; and in those
+whose weights are kept in another precision than they are used in."""
+HALF = "float16"
+"""What `stored` may say: half the bytes, and weights rounded to 11 bits."""
 
 
 def parse(text: str | bytes, where: str) -> dict[str, Any]:
@@ -61,6 +64,8 @@ def check(card: Any, where: str) -> dict[str, Any]:
     for name, kind in _OPTIONAL.items():
         if name in card and not isinstance(card[name], kind):
             raise BadModelFile(f"{where} has {name}={card[name]!r:.80}, which is not what a model card holds")
+    if card.get("stored", HALF) != HALF:
+        raise BadModelFile(f"{where} has stored={card['stored']!r:.80}; weights are stored as they are, or as {HALF}")
     for name in ("shape", "target_shape") if "target_shape" in card else ("shape",):
         shape = card[name]
         sized = len(shape) == (3 if card["form"] == "picture" else 1)

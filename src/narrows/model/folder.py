@@ -32,6 +32,8 @@ def to_bytes(model: Model) -> bytes:
     skipped = tuple(f"autoencoder.{name}." for name in model.autoencoder.training_only)
     state = model.state_dict()
     tensors = {n: t.detach().cpu().contiguous() for n, t in state.items() if not n.startswith(skipped or ("\0",))}
+    if model.card.get("stored") == cards.HALF:
+        tensors = {name: tensor.half() if tensor.dtype == torch.float32 else tensor for name, tensor in tensors.items()}
     text = cards.dump(model.card)
     sums = {name: _checksum(tensor) for name, tensor in tensors.items()}
     header = {
@@ -55,6 +57,10 @@ def from_bytes(data: bytes, where: str = "these bytes") -> Model:
         raise BadModelFile(f"{where} is damaged ({error}); get the model anew") from error
     if not isinstance(sums, dict) or sums != {name: _checksum(tensor) for name, tensor in tensors.items()}:
         raise BadModelFile(f"{where} has damaged weights: a checksum does not fit; get the model anew")
+    if card.get("stored") == cards.HALF:
+        tensors = {
+            name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()
+        }
     return _filled(card, tensors, where)
 
 
