@@ -38,6 +38,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=8_000)
+    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--begin-with", default="denoise-colour", help="a model folder, or the name of a shipped one")
     parser.add_argument("--ship", action="store_true", help="copy the finished model into the package")
     args = parser.parse_args()
     name = f"{args.task}-colour"
@@ -46,19 +48,20 @@ def main() -> None:
             [str(path) for path in in_both(args.data, args.out.with_name(f"{args.out.name}-grey"))],
             task=args.task,
             channels=3,
-            begin_with="denoise-colour",
+            begin_with=args.begin_with,
             loss=LOSSES.get(args.task, "charbonnier"),
             steps=args.steps,
             batch_size=8,
             patch=96,
-            learning_rate=5e-4,
+            learning_rate=args.rate,
             held_out=0.03,
             validation=0.03,
             group_by=r"([0-9]+)(-grey)?[.]",
             weight_decay=1e-5,
             evaluations=20,
             out=args.out,
-            command=f"python recipes/tune.py {args.task} --data DATA --out {name} --steps {args.steps}",
+            command=f"python recipes/tune.py {args.task} --data DATA --out {name} --steps {args.steps} "
+            f"--rate {args.rate} --begin-with {Path(args.begin_with).name}",
             progress=told,
         )
     if args.ship:
