@@ -280,7 +280,7 @@ def test_texts_of_a_png_survive(bits: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
-@pytest.mark.parametrize("quality", [30, 90])
+@pytest.mark.parametrize("quality", [95, 98])
 def test_a_jpeg_keeps_its_tables_sampling_and_comment(quality: int, subsampling: int, tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     smooth = np.asarray(Image.fromarray(RGB).resize((64, 48)))
@@ -427,3 +427,15 @@ def test_a_file_cut_short_is_refused_in_a_sentence(name: str, cut: float, tmp_pa
     path.write_bytes(data[: int(cut * len(data)) if isinstance(cut, float) else cut])
     with pytest.raises(BadPicture, match=r"a\.\w+ (is empty|cannot be read as a picture)"):
         open_photo(path)
+
+
+@pytest.mark.parametrize(("quality", "kept"), [(10, False), (80, False), (95, True), (98, True)])
+def test_a_jpeg_is_never_stored_more_coarsely_than_at_quality_95(tmp_path, quality, kept):
+    Image.fromarray(np.asarray(Image.fromarray(RGB).resize((64, 48)))).save(tmp_path / "a.jpg", quality=quality)
+    photo = open_photo(tmp_path / "a.jpg")
+    better = 255 - photo.array
+    save_photo(photo.with_array(better), tmp_path / "b.jpg")
+    with Image.open(tmp_path / "a.jpg") as before, Image.open(tmp_path / "b.jpg") as after:
+        assert (after.quantization == before.quantization) == kept
+        assert max(after.quantization[0]) <= 12
+        assert np.abs(np.asarray(after, float) - better).mean() < 4.5

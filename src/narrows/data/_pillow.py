@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 from pathlib import Path
@@ -156,6 +157,20 @@ def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look, suffix: str)
     return _png.with_chunks(out.getvalue(), look.chunks) if kind == "PNG" and same else out.getvalue()
 
 
+def _at_least(tables: dict[int, list[int]]) -> dict[int, list[int]]:
+    """A file's own quantisation tables, made as fine as at quality 95 where they are coarser: else blocks that were
+    taken away would come back in storing."""
+    fine = _fine_tables()
+    return {n: [min(pair) for pair in zip(table, fine[min(n, 1)], strict=True)] for n, table in tables.items()}
+
+
+@functools.cache
+def _fine_tables() -> dict[int, list[int]]:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "JPEG", quality=_JPEG_QUALITY)
+    return Image.open(file).quantization  # type: ignore[attr-defined]
+
+
 def _options(kind: str, look: Look, same: bool) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if kind in _WITH_METADATA and not (kind == "PNG" and same):  # a PNG's own chunks are put back as they were
@@ -168,8 +183,9 @@ def _options(kind: str, look: Look, same: bool) -> dict[str, Any]:
     if kind == "PNG":
         options["compress_level"] = 3  # 1 megapixel in 0.1 s instead of 0.7, a few percent larger
     if kind == "JPEG" and same and look.more.get("qtables"):
-        sampling = look.more["subsampling"]
-        options |= {"qtables": look.more["qtables"], "subsampling": sampling if sampling >= 0 else 0}
+        sampling, tables = look.more["subsampling"], _at_least(look.more["qtables"])
+        keeps = tables == look.more["qtables"] and sampling >= 0
+        options |= {"qtables": tables, "subsampling": sampling if keeps else 0}
         options |= {"progressive": look.more["progressive"]}
         options |= {"comment": look.more["comment"]} if "comment" in look.more else {}
     elif kind == "JPEG":
