@@ -97,8 +97,9 @@ def workplace(tmp_path, drawn, monkeypatch) -> Path:
     lines = [f"{a:.3f},{b:.3f},{'' if n % 9 == 0 else f'{c:.3f}'},name {n}" for n, (a, b, c) in enumerate(rows)]
     Path("table.csv").write_text("\n".join(["width,height,weight,label", *lines]) + "\n")
     weights = tmp_path / ".weights"
-    for name, channels in (("grey", 1), ("colour", 3)):
-        save(make(shape=(channels, 64, 64), task="denoise", n_nodes=(8, 8)), weights / f"denoise-{name}")
+    save(make(shape=(1, 64, 64), task="denoise", n_nodes=(8, 8)), weights / "denoise-grey")
+    for task in ("denoise", "sharpen", "unjpeg", "upscale"):
+        save(make(shape=(3, 64, 64), task=task, n_nodes=(8, 8)), weights / f"{task}-colour")
     monkeypatch.setattr(zoo, "_WEIGHTS", weights)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     return tmp_path
