@@ -300,6 +300,8 @@ class AbstractTask(nn.Module, ABC):
     architecture: ClassVar[str] = "unet"
     extra: ClassVar[int] = 0
     """Channels beside the picture: noise level, mask."""
+    extra_meaning: ClassVar[str] = ""
+    """What they hold, in a sentence, for whoever runs the exported net elsewhere."""
     accepts: ClassVar[frozenset[str]] = frozenset({"picture"})
     """Of "picture", "table"."""
     learns_from: ClassVar[str] = "clean"

@@ -63,9 +63,10 @@ def test_the_level_is_found_and_the_better_restorer_named():
     assert swapped.best == "better"
 
 
-def test_doing_nothing_gains_nothing_and_that_is_known():
+@pytest.mark.parametrize("level", [None, 25])
+def test_doing_nothing_gains_nothing_and_that_is_known(level):
     picture = noisy(CAMERA, 25)
-    gain = estimate_gains(picture, lambda x: x, generator=random(), level=25).gains["network"]
+    gain = estimate_gains(picture, lambda x: x, generator=random(), level=level).gains["network"]
     assert gain.value == pytest.approx(0, abs=0.3)
 
 

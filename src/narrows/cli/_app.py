@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from narrows.cli import _auto, _compare, _fit, _looking, _restore, _sweep, _using
+from narrows.cli import _auto, _compare, _export, _fit, _looking, _restore, _sweep, _using
 from narrows.cli._verb import ARGV, INTERRUPTED, verb
 
 _NAMES = {"help_option_names": ["--help", "-h"], "max_content_width": 110}
@@ -42,6 +42,7 @@ def build() -> typer.Typer:
         "sample": _using.sample, "interpolate": _using.interpolate, "traverse": _using.traverse,
         "restore": _restore.restore, "auto": _auto.auto,
         "size": _sweep.make_size(), "tune": _sweep.make_tune(), "compare": _compare.compare,
+        "export": _export.export,
         "evaluate": _looking.evaluate, "info": _looking.info, "kinds": _looking.kinds, "tasks": _looking.tasks,
         "models": _looking.models, "demo": _looking.demo,
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from narrows._errors import BadOption
 from narrows.cli._fit import name_and_value, plain_type
 from narrows.cli._output import Output
 from narrows.cli._parts import REQUIRED, UNKNOWN, Option, Part, parts_of
@@ -29,9 +31,21 @@ Strength = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Replace results that exist; never an original.")]
 Recursive = Annotated[bool, typer.Option("--recursive/--no-recursive", help="Go into folders of folders.")]
 ModelPlace = Annotated[str | None, typer.Option("--model", help="A model of yours, or a name from 'narrows models'.")]
+Engine = Annotated[
+    str, typer.Option("--engine", help="What computes the net: torch, or onnxruntime where that is installed.")
+]
 Options = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="An option of the model's task; repeatable.", show_default=False),
+]
+
+OnlyThis = Annotated[
+    bool,
+    typer.Option("--only-this", help="Learn from each picture alone, from random weights, and use no other model."),
+]
+Seconds = Annotated[
+    float | None,
+    typer.Option("--seconds", help="Training time a picture, with --only-this [default: 60].", show_default=False),
 ]
 
 
@@ -44,6 +58,7 @@ def restore(
     options: Options = None,
     force: Force = False,
     recursive: Recursive = True,
+    engine: Engine = "torch",
 ) -> dict[str, Any]:
     """Make pictures better with a model of yours.
 
@@ -51,7 +66,7 @@ def restore(
     nothing is replaced without --force.
     """
     chosen = dict(name_and_value(text) for text in options or [])
-    return _restored(out, "restore", None, paths, to, strength, force, recursive, model, chosen)
+    return _restored(out, "restore", None, paths, to, strength, force, recursive, model, engine, chosen)
 
 
 def task_verbs() -> dict[str, Callable[..., dict[str, Any]]]:
@@ -66,9 +81,16 @@ def make_verb(part: Part) -> Callable[..., dict[str, Any]]:
     shared = inspect.signature(_shared, eval_str=True).parameters
     mine = [parameter(option) for option in part.prepare if option.name not in shared]
     names = [one.name for one in mine]
+    if part.facts.get("alone"):
+        mine += inspect.signature(_alone, eval_str=True).parameters.values()
 
     def work(out: Output, **given: Any) -> dict[str, Any]:
         own = {name: value for name in names if (value := given.pop(name)) is not None}
+        only_this, seconds = given.pop("only_this", False), given.pop("seconds", None)
+        if only_this:
+            return _restored_alone(out, part.name, seconds, options=own, **given)
+        if seconds is not None:
+            raise BadOption(f"--seconds {seconds:g} is how long to learn from a picture alone: add --only-this")
         return _restored(out, part.name, part.name, options=own, **given)
 
     first, *rest = shared.values()
@@ -92,8 +114,13 @@ def _shared(
     force: Force = False,
     recursive: Recursive = True,
     model: ModelPlace = None,
+    engine: Engine = "torch",
 ) -> None:
     """The arguments that every task's verb has."""
+
+
+def _alone(*, only_this: OnlyThis = False, seconds: Seconds = None) -> None:
+    """The arguments of the verbs whose task can learn from one picture alone."""
 
 
 def parameter(option: Option) -> inspect.Parameter:
@@ -127,7 +154,10 @@ def _restored(
     force: bool,
     recursive: bool,
     model: str | None,
+    engine: str,
     options: dict[str, Any],
+    through: Callable[[Any], Any] | None = None,
+    unusual: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     folder = to or Path(folder_of(verb))
     if to is None:
@@ -135,15 +165,18 @@ def _restored(
     warm_up()
     from narrows.cli._progress import counting
     from narrows.model import zoo
+    from narrows.using.engines import check_engine
     from narrows.using.files import how_of, plan_files, restore_files
 
+    check_engine(engine)
     task, place = task or "reconstruct", zoo.place_of(model) if model else None
-    plan = plan_files(paths, folder, how=how_of(task, place, strength, options), force=force, recursive=recursive)
+    how = how_of(task, place, strength, options | (unusual or {}), engine)
+    plan = plan_files(paths, folder, how=how, force=force, recursive=recursive)
     say_left_out(out, plan.skipped)
-    with counting(len(plan.jobs), verb) as tell:
+    with counting(0 if through else len(plan.jobs), verb) as tell:
         done = restore_files(
-            plan, task=task, model=place, strength=strength, force=force,
-            tell=lambda number, job: tell(number, job.shown), **options,
+            plan, task=task, model=place, strength=strength, force=force, engine=engine,
+            tell=lambda number, job: tell(number, job.shown), through=through, **options,
         )  # fmt: skip
     _say_what_failed(out, done.failed, len(plan.jobs))
     if done.already:
@@ -155,6 +188,45 @@ def _restored(
         "written": done.written, "already": done.already, "failed": pairs(done.failed),
         "skipped": pairs(plan.skipped), "notes": done.notes,
     }  # fmt: skip
+
+
+def _restored_alone(
+    out: Output, task: str, seconds: float | None, *, options: dict[str, Any], model: str | None, strength: float,
+    engine: str,
+    paths: list[str], to: Path | None, force: bool, recursive: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Each picture by what it teaches itself."""
+    if model is not None:
+        raise BadOption(f"--only-this learns anew from each picture; leave out --model {model}")
+    if engine != "torch":
+        raise BadOption(f"--only-this learns, which is torch's work; leave out --engine {engine}")
+    warm_up()
+    from narrows.alone import SECONDS, Alone, restore_alone
+    from narrows.cli._progress import following
+
+    found: list[tuple[str, Alone]] = []
+    trained = SECONDS if seconds is None else seconds
+    with contextlib.ExitStack() as stack:
+        follow = stack.enter_context(following())
+
+        def through(photo: Any) -> Any:
+            if strength == 0:
+                return photo
+            made = restore_alone(photo, task=task, seconds=trained, strength=strength, progress=follow, **options)
+            found.append((photo.path.name, made))
+            for said in (*made.notes, made.verdict):
+                out.note(f"{photo.path.name}: {said}")
+            return made.photo
+
+        unusual = {"only_this": True, "seconds": trained}
+        done = _restored(
+            out, task, task, paths, to, strength, force, recursive, None, "torch", options, through, unusual
+        )
+    alone = [
+        {"file": name, "level": one.level, "steps": one.steps, "verdict": one.verdict, "gain": one.gain,
+         "others": one.others} for name, one in found
+    ]  # fmt: skip
+    return done | {"alone": alone}
 
 
 def _say_what_failed(out: Output, failed: list[tuple[str, str]], count: int) -> None:

@@ -53,6 +53,8 @@ it is not even (docs/log.md)."""
 _MOST_UNEVEN = 0.25
 _SPREAD, _SPREAD_A_UNIT = 0.05, 0.0025
 """The relative spread of that ratio over pictures."""
+_LEAST_SHARE = 0.05
+"""Of the noise's variance: a smaller change says nothing of the noise."""
 _SURE_OF = 1.96
 """Standard deviations in a 95 % interval, each way."""
 
@@ -156,6 +158,9 @@ def _noise(seen: _Seen, looked: _Look, known: float | None) -> tuple[float, floa
     uneven = min(_MOST_UNEVEN, float(seen.shape.var(correction=0)))
     expected = _RATIO + _RATIO_A_UNIT * seen.level - _RATIO_UNEVEN * uneven
     trusted = _SPREAD + _SPREAD_A_UNIT * seen.level
+    rough = known or (seen.level / 255) ** 2
+    if looked.change == 0:
+        return rough, trusted
     noise = float(looked.changes[smooth].mean() / shapes[smooth].mean()) / (1 - (2 - expected) * passed)
     off = math.hypot(math.sqrt(2 / (len(smooth) * _BLOCK**2 * len(seen.picture))), trusted * passed)
     if known is not None:
@@ -169,7 +174,9 @@ def _noise(seen: _Seen, looked: _Look, known: float | None) -> tuple[float, floa
     # Where the two disagree by more than they should, neither is as sure as it claims (Birge's ratio).
     spread *= max(1.0, abs(by_net - by_risk) / math.hypot(spread_net, spread_risk))
     share = 1 + max(ratio, 0.1 * by_net) - 2 * looked.gradient  # of the noise's variance, in the change
-    return looked.change / max(share, 0.05), spread / max(share, 0.05)
+    if share < _LEAST_SHARE:  # nearly nothing was taken out, which does not tell how much there is
+        return rough, max(off, trusted)
+    return looked.change / share, spread / share
 
 
 def _gain(network: _Look, look: _Look, noise: float, doubt: float) -> Interval:

@@ -31,6 +31,7 @@ class Brighten(AbstractTask):
     metric = "psnr"
     model = "brighten"
     extra = 1
+    extra_meaning = "the mean of the whole picture's values, the same at every pixel"
     takes_pairs = True
     classical = ("gamma", "clahe", "equalise", "auto_levels")
 

@@ -37,6 +37,7 @@ class Denoise(AbstractTask):
     metric = "psnr"
     model = "denoise"
     extra = 1
+    extra_meaning = "the noise's standard deviation, in pictures of 0 to 1, times 255/55; 0 where it is not known"
     classical = ("gaussian", "median", "wiener", "total_variation", "bilateral", "non_local_means", "bm3d")
     ways = ("clean", "like", "recorrupted", "neighbours", "blind_spots")
     alone = True

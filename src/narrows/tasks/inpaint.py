@@ -32,6 +32,7 @@ class Inpaint(AbstractTask):
     metric = "psnr"
     model = "inpaint"
     extra = 1
+    extra_meaning = "1 where to fill, else 0; where to fill, the picture is 0.5, and elsewhere it is kept as it was"
     classical = ("nearest_known", "harmonic", "biharmonic")
 
     def __init__(self, *, most: float = 0.4) -> None:

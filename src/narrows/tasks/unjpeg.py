@@ -25,6 +25,7 @@ class Unjpeg(AbstractTask):
     model = "unjpeg"
     takes_pairs = True
     extra = 1
+    extra_meaning = "(101 - the JPEG quality) / 100, the same at every pixel; 0 where it is not known"
     classical = ("total_variation", "bilateral")
 
     def __init__(self, *, quality: int | None = None) -> None:

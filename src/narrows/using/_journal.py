@@ -30,11 +30,12 @@ NAME = ".narrows-done.jsonl"
 _HELD_BY_ANOTHER = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}
 
 
-def how_of(task: str, model: Any, strength: float, options: dict[str, Any]) -> str:
+def how_of(task: str, model: Any, strength: float, options: dict[str, Any], engine: str = "torch") -> str:
     """One word for everything but the picture that decides a result. Raises UnknownName for a task that is none."""
     from narrows import __version__
 
     facts = {"narrows": __version__, "task": task, "strength": strength, "model": _model(task, model)}
+    facts |= {"engine": engine} if engine != "torch" else {}
     facts |= {"options": {name: [str(value), _stamp(value)] for name, value in options.items()}}
     return _word(facts)
 

@@ -19,6 +19,7 @@ from narrows.data.images import READABLE, Photo, open_photo, save_photo
 from narrows.data.triage import look_through, printable
 from narrows.using._journal import Journal, made_from
 from narrows.using._journal import how_of as how_of
+from narrows.using.engines import check_engine
 from narrows.using.restore import model_for, restore_photo
 
 _LARGE = 48 << 20
@@ -135,14 +136,19 @@ def restore_files(
     model: Any = None,
     strength: float = 1.0,
     force: bool = False,
+    engine: str = "torch",
     tell: Callable[[int, Job], None] | None = None,
+    through: Callable[[Photo], Photo] | None = None,
     **options: Any,
 ) -> Done:
     """Restore every file of the plan; one that cannot be is noted with its reason, and the rest go on.
 
-    `tell(number, job)` is called before each. Raises BadOption, UnknownName, BadModelFile, CannotWrite (disk full),
-    BadRun (another process writes to the folder).
+    `tell(number, job)` is called before each; `through` takes the model's place.
+
+    Raises BadOption, UnknownName, BadModelFile, CannotWrite (disk full), BadRun (another process writes to the folder),
+    NotSupported (the engine is not installed).
     """
+    check_engine(engine)
     if not 0 <= strength <= 1:
         raise BadOption(f"strength={strength}; it takes 0 (the original) to 1 (the whole correction): --strength 0.7")
     chosen = None if model is None else model_for(task, 3, model)
@@ -158,7 +164,11 @@ def restore_files(
                 tell(number, job)
             with found.noting(job):
                 photo, origin = reading.result()
-                better = restore_photo(chosen or model_for(task, photo.shape[0]), photo, strength=strength, **options)
+                if through:
+                    better = through(photo)
+                else:
+                    use = chosen or model_for(task, photo.shape[0])
+                    better = restore_photo(use, photo, strength=strength, engine=engine, **options)
                 note = journal.about_to_write(job.target, origin) if journal else None
                 found.settle()
                 found.writing = job, photo.notes, writer.submit(_write, better, job.target, force, note)

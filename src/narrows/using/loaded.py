@@ -17,6 +17,8 @@ from narrows.model.folder import load as load_model
 from narrows.model.model import Model
 from narrows.training.seeds import generator
 from narrows.using import walks
+from narrows.using.export import Exported
+from narrows.using.export import export as export_model
 from narrows.using.restore import restore as restore_picture
 
 
@@ -57,9 +59,18 @@ class LoadedModel:
         x, back = self._inside(data)
         return back(self._bounded(self.model.reconstruct(x)))
 
-    def restore(self, picture: Any, *, strength: float = 1.0, **options: Any) -> Any:
-        """A picture of any size that the net can take -> a better one, in the type that came."""
-        return restore_picture(picture, model=self.model, strength=strength, **options)
+    def restore(self, picture: Any, *, strength: float = 1.0, engine: str = "torch", **options: Any) -> Any:
+        """A picture of any size that the net can take -> a better one, in the type that came. `engine`: "torch", or
+        "onnxruntime" where that is installed."""
+        return restore_picture(picture, model=self.model, strength=strength, engine=engine, **options)
+
+    def export(self, path: str | Path, *, to: str = "onnx", force: bool = False) -> Exported:
+        """Write the net as one file for programs without torch; only where it gives what the model gives.
+
+        Raises UnknownName for another format than ONNX, NotSupported where packages are missing (`pip install
+        'narrows[onnx]'`) or the net cannot be exported, WouldOverwrite, CannotWrite.
+        """
+        return export_model(self.model, path, to=to, force=force)
 
     def sample(self, n: int = 1, *, prior: str | None = None, seed: int = 0) -> np.ndarray:
         """`n` new examples: float32 (n, C, H, W) in [0, 1], or (n, columns). `prior` says which is meant, and raises

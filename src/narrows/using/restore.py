@@ -19,36 +19,52 @@ from narrows.data.images import Photo, open_photo, save_photo
 from narrows.model import zoo
 from narrows.model.folder import load
 from narrows.model.model import Model
+from narrows.using.engines import net_of
 from narrows.using.tiles import TILE, Tile, cut, pad_to, tiles
 
 _loaded: dict[Path, Model] = {}
 
 
-def restore(picture: Any, *, task: str = "denoise", model: Any = None, strength: float = 1.0, **options: Any) -> Any:
+def restore(
+    picture: Any,
+    *,
+    task: str = "denoise",
+    model: Any = None,
+    strength: float = 1.0,
+    engine: str = "torch",
+    **options: Any,
+) -> Any:
     """A better picture of the kind that came: NumPy array, PIL picture, tensor, or a list of them.
 
     `task` names a shipped model, or the verb of your own `model` (a folder, its path, or what `narrows.load` gave).
-    `strength` 0 to 1 blends from the original to the result. `options` are the task's own, such as `level=25` of
+    `strength` 0 to 1 blends from the original to the result. `engine` computes the net: "torch", or "onnxruntime" where
+    that is installed (the same to 1e-4). `options` are the task's own, such as `level=25` of
     `denoise` (units of 1/255). Example: `better = narrows.restore(picture, task="denoise")`.
 
-    Raises UnknownName, BadOption, BadData, BadModelFile.
+    Raises UnknownName, BadOption, BadData, BadModelFile, NotSupported.
     """
     pixels, back = as_batch(picture)
     chosen = model_for(task, pixels.shape[1], model)
     alike = not isinstance(chosen, Model) or chosen.target_shape == chosen.shape
     if strength == 0 and task_of(chosen).scale == 1 and alike:
         return copy.deepcopy(picture)  # in whatever precision and mode it came: `pixels` are single floats
-    return back(restore_tensor(chosen, pixels, strength=strength, **options))
+    return back(restore_tensor(chosen, pixels, strength=strength, engine=engine, **options))
 
 
 def restore_tensor(
-    model: Model | AbstractTask, pixels: Tensor, *, strength: float = 1.0, tile: int = TILE, **options: Any
+    model: Model | AbstractTask,
+    pixels: Tensor,
+    *,
+    strength: float = 1.0,
+    tile: int = TILE,
+    engine: str = "torch",
+    **options: Any,
 ) -> Tensor:
     """B C H W in [0, 1] -> the same (of more pixels, for a task that enlarges), in tiles where the net has a finite
     reach. `model` may be a task that has an exact formula."""
     _check_strength(strength)
     if isinstance(model, Model) and model.target_shape != model.shape:
-        return _related(model, pixels, strength, options)
+        return _related(model, pixels, strength, engine, options)
     task = task_of(model)
     if strength == 0 and task.scale == 1:
         return pixels.clone()
@@ -64,18 +80,24 @@ def restore_tensor(
     def put(part: Tensor, rows: slice, cols: slice) -> None:
         out[..., rows, cols] = part if strength == 1 else _blend(window(rows, cols), part, strength)
 
-    _in_tiles(model, pixels.shape[1], size, window, put, tile, options)
+    _in_tiles(model, pixels.shape[1], size, window, put, tile, engine, options)
     return out.clamp_(0, 1)
 
 
 def restore_photo(
-    model: Model | AbstractTask, photo: Photo, *, strength: float = 1.0, tile: int = TILE, **options: Any
+    model: Model | AbstractTask,
+    photo: Photo,
+    *,
+    strength: float = 1.0,
+    tile: int = TILE,
+    engine: str = "torch",
+    **options: Any,
 ) -> Photo:
     """The same, from and to a photo's own numbers: only one tile at a time is held as floats."""
     _check_strength(strength)
     if isinstance(model, Model) and model.target_shape != model.shape:
         related = photo.emptied(model.target_shape)
-        related.put(related.array, _related(model, photo.tensor()[None], strength, options)[0])
+        related.put(related.array, _related(model, photo.tensor()[None], strength, engine, options)[0])
         return related
     task = task_of(model)
     if strength == 0 and task.scale == 1:
@@ -94,7 +116,7 @@ def restore_photo(
         part = part if strength == 1 else _blend(window(rows, cols), part, strength)
         result.put(out, part[0], rows, cols)
 
-    _in_tiles(model, photo.shape[0], size, window, put, tile, options)
+    _in_tiles(model, photo.shape[0], size, window, put, tile, engine, options)
     return result.with_array(out)
 
 
@@ -141,7 +163,7 @@ def model_for(task: str, channels: int, model: Any = None) -> Model | AbstractTa
 
 
 @torch.no_grad()
-def _related(model: Model, pixels: Tensor, strength: float, options: dict[str, Any]) -> Tensor:
+def _related(model: Model, pixels: Tensor, strength: float, engine: str, options: dict[str, Any]) -> Tensor:
     """B *shape -> B *target_shape, for a model that gives pictures of another shape than it takes."""
     if strength != 1:
         raise BadOption(f"strength={strength}; this model gives pictures of another shape, which cannot be blended")
@@ -153,7 +175,7 @@ def _related(model: Model, pixels: Tensor, strength: float, options: dict[str, A
     _, _, height, width = pixels.shape
     options = _looked(model.task, lambda rows, cols: pixels[..., rows, cols], (height, width), options)
     ready = model.task.prepare(pixels, **options)
-    return model.task.finish(ready, model.autoencoder.restore(ready)).clamp_(0, 1)
+    return model.task.finish(ready, net_of(model, engine)(ready)).clamp_(0, 1)
 
 
 def _spelt(shape: tuple[int, ...]) -> str:
@@ -210,7 +232,7 @@ class _Way(NamedTuple):
     reach: int | None
 
 
-def _way_of(model: Model | AbstractTask, size: tuple[int, int], options: dict[str, Any]) -> _Way:
+def _way_of(model: Model | AbstractTask, size: tuple[int, int], engine: str, options: dict[str, Any]) -> _Way:
     """Through the model's net, or by the task's formula. Raises NotSupported, BadData."""
     if not isinstance(model, Model):
         formula = model.exact(**options)
@@ -226,10 +248,11 @@ def _way_of(model: Model | AbstractTask, size: tuple[int, int], options: dict[st
             f"{model.shape[1]}x{model.shape[2]} and restoring never resizes: fit with --kind direct for any size"
         )
     stride = model.net_facts.stride if whole else 1
+    net = net_of(model, engine)
 
     def through(seen: Tensor, one: Tile, options: dict[str, Any]) -> Tensor:
         ready = model.task.prepare(pad_to(seen, stride), **options).contiguous(memory_format=torch.channels_last)
-        return model.task.finish(cut(ready, one), cut(model.autoencoder.restore(ready), one))
+        return model.task.finish(cut(ready, one), cut(net(ready), one))
 
     return _Way(through, model.shape[0], stride, model.net_facts.reach if whole else None)
 
@@ -242,10 +265,11 @@ def _in_tiles(
     window: Window,
     put: Callable[[Tensor, slice, slice], None],
     tile: int,
+    engine: str,
     options: dict[str, Any],
 ) -> None:
     """`window` gives pixels of the picture, `put` takes results; one tile after the other."""
-    way = _way_of(model, size, options)
+    way = _way_of(model, size, engine, options)
     if way.channels not in (1, 3, channels):
         raise BadData(
             f"a picture of {channels} channels came; this model takes {way.channels}: convert it, or take a grey model"
