@@ -3,8 +3,8 @@
     python benchmarks/restore_speed.py
 
 Megapixels a second, tensor to tensor, of one picture of 2048x2048 pixels (results of that size for models that
-enlarge), two threads: the median of five passes after one to warm up. `bm3d` (the package) takes a 512x512 corner, non-local
-means (OpenCV, as the classical filter here calls it) a 1024x1024 one, once each, and are told what they need.
+enlarge), two threads: the median of five passes after one to warm up. `bm3d` (the package) takes 512x512 pixels,
+non-local means (OpenCV, as the classical filter here calls it) 1024x1024, once each.
 """
 
 from __future__ import annotations
