@@ -563,13 +563,7 @@ def _paired_patches(
 
 def _middle(path: Path, channels: int) -> Tensor:
     """C H W: the centre of a photograph, at most _JUDGED_SIDE pixels a side."""
-    photo = open_photo(path)
-    cuts = []
-    for length in photo.shape[1:]:
-        side = min(length, _JUDGED_SIDE)
-        start = (length - side) // 2
-        cuts.append(slice(start, start + side))
-    return convert_channels(photo.tensor(*cuts), channels)
+    return convert_channels(open_photo(path).middle(_JUDGED_SIDE), channels)
 
 
 def _train(

@@ -139,7 +139,7 @@ def _noise(photo: Photo, level: float | None) -> tuple[NoiseCurve, float, list[s
         if not (isinstance(level, (int, float)) and 0 < level <= 2550):
             raise BadOption(f"--level {level}: a standard deviation above 0 in units of 1/255, such as 25")
         return NoiseCurve(0.0, (level / 255) ** 2), float(level), []
-    facts = noise_facts([_middle(photo, _UNTIL_MEASURED)])
+    facts = noise_facts([photo.middle(_UNTIL_MEASURED)])
     if facts is None:
         raise BadData(
             f"a picture of {photo.shape[1]}x{photo.shape[2]} pixels is too small to measure its noise: say it with "
@@ -156,13 +156,6 @@ def _noise(photo: Photo, level: float | None) -> tuple[NoiseCurve, float, list[s
             "neighbouring pixels share noise (after JPEG, scaling or a camera's own smoothing): a part of it stays"
         )
     return facts.curve, facts.level, notes
-
-
-def _middle(photo: Photo, most: int) -> Tensor:
-    """C h w, at most so many pixels a side."""
-    starts = [max(0, (length - most) // 2) for length in photo.shape[1:]]
-    rows, cols = (slice(start, start + most) for start in starts)
-    return photo.tensor(rows, cols)
 
 
 def _small_net(channels: int, task: str, seed: int) -> Model:
@@ -225,7 +218,7 @@ def _compared(
     """Decibels that the net gains on the picture's middle, and others on the same."""
     if progress:
         progress({"event": "judging"})
-    middle = _middle(photo, _COMPARED)
+    middle = photo.middle(_COMPARED)
     if min(middle.shape[1:]) < _SMALLEST_COMPARED:
         return None, {}
 

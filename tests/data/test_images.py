@@ -417,6 +417,22 @@ def test_only_the_window_that_is_asked_for_is_converted() -> None:
     assert window.untyped_storage().nbytes() == 3 * 3 * 6 * 4
 
 
+@pytest.mark.parametrize(
+    ("most", "rows", "cols"),
+    [
+        (1, slice(4, 5), slice(6, 7)),
+        (4, slice(2, 6), slice(4, 8)),
+        (9, slice(0, 9), slice(2, 11)),
+        (10, slice(0, 9), slice(1, 11)),
+        (13, slice(0, 9), slice(0, 13)),
+        (500, slice(0, 9), slice(0, 13)),
+    ],
+)
+def test_the_middle_is_at_most_so_many_pixels_a_side(most: int, rows: slice, cols: slice) -> None:
+    photo = Photo(RGB, np.zeros(3), np.full(3, 255.0))
+    assert torch.equal(photo.middle(most), photo.tensor(rows, cols))
+
+
 @pytest.mark.parametrize("cut", [0, 1, 7, 30, 0.5, 0.9])
 @pytest.mark.parametrize("name", ["colour PNG", "16-bit colour PNG", "colour JPEG", "lossless WebP", "GIF", "BMP"])
 def test_a_file_cut_short_is_refused_in_a_sentence(name: str, cut: float, tmp_path: Path) -> None:

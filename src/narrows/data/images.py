@@ -70,6 +70,11 @@ class Photo:
             found[~np.isfinite(window)] = 0
         return torch.from_numpy(found)
 
+    def middle(self, most: int) -> Tensor:
+        """C h w as `tensor` gives it: the centre, at most so many pixels a side."""
+        rows, cols = (slice(start, start + most) for start in (max(0, (n - most) // 2) for n in self.shape[1:]))
+        return self.tensor(rows, cols)
+
     def blank(self) -> np.ndarray:
         """An empty array for results, like `array`."""
         return np.empty_like(self.array)

@@ -286,14 +286,8 @@ class PairPatches:
 
 def middle_pair(photos: tuple[Path, Path], channels: int, most: int, look: Look | None = None) -> Pairs:
     """The centres of both of a pair, at most `most` pixels a side, as one pair of 1 C H W."""
-    before, after = (_middle(path, channels, most)[None] for path in photos)
+    before, after = (convert_channels(open_photo(path).middle(most), channels)[None] for path in photos)
     return Pairs(before, after, {} if look is None else _facts(photos[0], look))
-
-
-def _middle(path: Path, channels: int, most: int) -> Tensor:
-    photo = open_photo(path)
-    rows, cols = (slice(start, start + most) for start in (max(0, (n - most) // 2) for n in photo.shape[1:]))
-    return convert_channels(photo.tensor(rows, cols), channels)
 
 
 def _facts(path: Path, look: Look) -> dict[str, Tensor]:

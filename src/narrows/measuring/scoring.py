@@ -97,19 +97,8 @@ def _photographs(model: Model, data: Any) -> tuple[Iterator[list[Tensor]], list[
     def each() -> Iterator[list[Tensor]]:
         for path in pictures:
             try:
-                yield [_middle(path, model.shape[0])]
+                yield [convert_channels(open_photo(path).middle(_SIDE), model.shape[0])]
             except BadPicture as error:
                 skipped.append((printable(path), str(error)))
 
     return each(), skipped, []
-
-
-def _middle(path: Path, channels: int) -> Tensor:
-    """C H W: the centre of a photograph."""
-    photo = open_photo(path)
-    cuts = []
-    for length in photo.shape[1:]:
-        side = min(length, _SIDE)
-        start = (length - side) // 2
-        cuts.append(slice(start, start + side))
-    return convert_channels(photo.tensor(*cuts), channels)
