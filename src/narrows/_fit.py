@@ -25,7 +25,7 @@ from narrows.data.fitting import convert_channels
 from narrows.data.images import open_photo
 from narrows.data.pairs import PairedDataset, PairPatches, PairSource, middle_pair, read_pairs
 from narrows.data.reading import Dataset, read
-from narrows.data.sources import PatchSource, Source, Subset
+from narrows.data.sources import PatchSource, Subset
 from narrows.data.splits import content_hash, split
 from narrows.measuring.judge import Judgement, held_out_intervals, judge
 from narrows.measuring.lessons import Lesson, lesson_for
@@ -213,9 +213,6 @@ def parse_settings(given: dict[str, Any]) -> tuple[FitSettings, TrainingConfig]:
         FitSettings(**{name: value for name, value in given.items() if name in fields[FitSettings]}),
         TrainingConfig(**{name: value for name, value in given.items() if name in fields[TrainingConfig]}),
     )
-
-
-Examples = Source | PairSource | PairPatches
 
 
 class Parts(NamedTuple):
@@ -454,7 +451,7 @@ def _parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Pa
     if by_patches:
         codes = model.task.metric == "mse"
         return _patches(dataset, training, validation, held_out, names, model.shape[0], chosen.patch, codes, seed)
-    source: Examples = dataset.source
+    source: Any = dataset.source
     if isinstance(dataset, PairedDataset):
         source = PairSource(dataset.source, dataset.targets, _look_of(model.task))
     if model.standardise is not None:
@@ -463,8 +460,8 @@ def _parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Pa
     some = training[order[: min(len(order), max(256, len(held_out)))]][:_MOST_JUDGED]
     held_out = held_out[:_MOST_JUDGED]
     return Parts(
-        _some_of(source, training),
-        _some_of(source, validation[:_MOST_VALIDATED]) if len(validation) else None,
+        Subset(source, training),
+        Subset(source, validation[:_MOST_VALIDATED]) if len(validation) else None,
         _each(source, training[order[:_MOST_FOR_BASELINES]]) if len(held_out) else [],
         _each(source, some),
         _each(source, held_out) if len(held_out) else [],
@@ -473,13 +470,7 @@ def _parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Pa
     )
 
 
-def _some_of(source: Examples, indices: Tensor) -> Examples:
-    if isinstance(source, PairSource):
-        return PairSource(Subset(source.before, indices), Subset(source.after, indices), source.look)
-    return source if isinstance(source, PairPatches) else Subset(source, indices)
-
-
-def _each(source: Examples, indices: Tensor) -> list[Any]:
+def _each(source: Any, indices: Tensor) -> list[Any]:
     """One by one: tensors, or pairs of one."""
     found = source.take(indices)
     return [found[at : at + 1] for at in range(len(found))] if isinstance(found, Pairs) else list(found)
@@ -578,7 +569,7 @@ def _train(
     rows = len(parts.training)
     config = replace(config, batch_size=min(config.batch_size, rows))
 
-    def supply(source: Examples) -> Supply:
+    def supply(source: Any) -> Supply:
         def batch(indices: Tensor, step: Step) -> Batch:
             examples = source.take(indices, step.generator)
             if isinstance(examples, Pairs):
@@ -591,7 +582,7 @@ def _train(
 
         return Supply(len(source), batch)
 
-    def validation(source: Examples) -> Supply:
+    def validation(source: Any) -> Supply:
         # Patches of validation photographs are drawn once and for all: (photo, patch) names the same pixels always.
         fixed = source.take(torch.arange(len(source)), generator(config.seed, "validation patches"))
         return Supply(len(fixed), lambda indices, step: model.batch(fixed[indices], step))
