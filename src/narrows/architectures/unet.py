@@ -8,7 +8,6 @@ Ronneberger et al. 2015, arXiv:1505.04597.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import torch.nn.functional as F
@@ -105,20 +104,16 @@ class _Whole(nn.Module):
         skips = []
         # Block by block and skip by skip, so that nothing outlives its use: an `nn.Sequential` would hold its input.
         for blocks, shrink in zip(self.going_down, self.downs, strict=True):
-            for block in _each(blocks):
+            for block in blocks.children():
                 h = block(h)
             skips.append(h)
             h = shrink(h)
         h = self.deepest(h)
         for blocks, grow in zip(reversed(self.going_up), reversed(self.ups), strict=True):
             h = grow(h).add_(skips.pop())
-            for block in _each(blocks):
+            for block in blocks.children():
                 h = block(h)
         return x[:, : self.channels] + F.pixel_shuffle(self.tail(h), _FOLD)
-
-
-def _each(blocks: nn.Module) -> Iterator[nn.Module]:
-    return blocks.children()
 
 
 def _blocks(n: int, count: int) -> nn.Sequential:
