@@ -25,7 +25,7 @@ from narrows.data.sources import PatchSource
 from narrows.measuring.classical import filters_for
 from narrows.measuring.damage import noise_facts
 from narrows.measuring.noise import NoiseCurve
-from narrows.measuring.risk import estimated_gain
+from narrows.measuring.without_truth import estimated_gain
 from narrows.model.build import make
 from narrows.model.model import Model
 from narrows.training.config import TrainingConfig

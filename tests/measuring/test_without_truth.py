@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from skimage import data
@@ -9,7 +11,8 @@ from skimage import data
 from narrows._errors import BadData
 from narrows.measuring.classical import all_filters
 from narrows.measuring.metrics import psnr
-from narrows.measuring.without_truth import estimate_gains
+from narrows.measuring.noise import NoiseCurve
+from narrows.measuring.without_truth import estimate_gains, estimated_gain
 from narrows.using.restore import model_for, restore_tensor
 
 CAMERA = torch.from_numpy(data.camera()[100:356, 100:356].copy())[None].float() / 255
@@ -92,3 +95,26 @@ def test_a_picture_that_is_all_clipped_gives_numbers_or_a_sentence():
     stored = noisy((CAMERA > 0.5).float(), 40).clamp(0, 1)
     gain = estimate_gains(stored, median, generator=random()).gains["network"]
     assert gain.low <= gain.value <= gain.high
+
+
+# Where nothing is taken for granted of the restorer
+
+
+@pytest.mark.parametrize("curve", [NoiseCurve(0.0, (25 / 255) ** 2), NoiseCurve(0.02, 0.001)])
+@pytest.mark.parametrize(("name", "setting"), [("gaussian", 1.0), ("median", 3), ("total_variation", 0.07)])
+def test_the_gain_of_any_restorer_is_near_the_true_one(curve, name, setting):
+    clean = CAMERA[:, :160, :160]
+    noisy = clean + (curve.slope * clean + curve.offset).sqrt() * torch.randn(clean.shape, generator=random(3))
+
+    def restore(seen):
+        return all_filters()[name].apply(seen, setting)
+
+    found = estimated_gain(noisy, curve, restore, random(3))
+    true = 10 * math.log10(float((noisy - clean).square().mean() / (restore(noisy) - clean).square().mean()))
+    assert found == pytest.approx(true, abs=0.4)
+
+
+def test_leaving_a_picture_as_it_is_gains_nothing():
+    noisy = CAMERA[:, :160, :160] + 0.1 * torch.randn((1, 160, 160), generator=random(3))
+    assert estimated_gain(noisy, NoiseCurve(0.0, 0.01), lambda seen: seen, random(3)) == pytest.approx(0, abs=0.05)
+    assert estimated_gain(noisy, NoiseCurve(0.0, 0.0), lambda seen: seen, random(3)) == 0

@@ -16,6 +16,9 @@ one is not good enough: at a gain of 9 dB an error of 2 % in the variance is 0.7
 The network's error comes from both, weighted by how sure each is, and every other filter's from the network's by the
 difference of their two risk estimates, in which the noise's variance nearly cancels.
 
+`estimated_gain` uses neither, since nothing is taken for granted of a restorer there: nets and filters stand side by
+side, and an error in the noise's strength moves them all alike, and so hardly their order.
+
 All this takes noise for independent from pixel to pixel. Noise that was blurred, scaled or stored as JPEG is not, and
 then the estimate is none.
 """
@@ -41,6 +44,8 @@ _BLOCK = 32
 """Pixels of a block's side, over which gradients and changes are averaged."""
 _STEP = 0.1
 """Of the noise's standard deviation: how far the picture is moved to see what the result does."""
+_LEAST_ERROR = 1e-3
+"""Of the noise: an error that `estimated_gain` finds less, or below 0, is taken as this."""
 _SMOOTH = 0.4
 """Share of the blocks, those of the smallest gradient, in which the noise is measured."""
 _MOST_CLIPPED = 0.1
@@ -96,8 +101,7 @@ def estimate_gains(
     rough = 255 * math.sqrt(max(0.0, float(variance.mean())))
     if rough < _LEAST_LEVEL:
         raise BadData(f"noise of {rough:.2g} units of 1/255 is too little to judge a gain by")
-    signs = torch.randint(0, 2, picture.shape, generator=generator).to(picture) * 2 - 1
-    seen = _Seen(picture, variance / variance.mean(), signs, rough)
+    seen = _Seen(picture, variance / variance.mean(), _signs(picture, generator), rough)
     looks = {"network": seen.look(network, result)}
     for name, restorer in (others or {}).items():
         looks[name] = seen.look(restorer, restorer(picture))
@@ -105,6 +109,31 @@ def estimate_gains(
     return Gains(
         255 * math.sqrt(noise), {name: _gain(looks["network"], look, noise, doubt) for name, look in looks.items()}
     )
+
+
+def estimated_gain(picture: Tensor, curve: NoiseCurve, restore: Restorer, generator: torch.Generator) -> float:
+    """C H W in [0, 1], not clipped, and its noise -> decibels that `restore`, of any kind, takes the picture nearer to
+    the truth. It runs twice."""
+    result = restore(picture)
+    variance = (curve.slope * result.clamp(0, 1) + curve.offset).clamp_min(0)
+    noise = float(variance.mean())
+    if noise == 0:
+        return 0.0
+    slopes = _slopes(restore, picture, result, _signs(picture, generator), math.sqrt(noise))
+    error = float((result - picture).square().mean()) - noise + 2 * float((variance * slopes).mean())
+    return -10 * math.log10(max(_LEAST_ERROR, error / noise))
+
+
+def _signs(picture: Tensor, generator: torch.Generator) -> Tensor:
+    """C H W: 1 or -1 for every pixel, by chance."""
+    return torch.randint(0, 2, picture.shape, generator=generator).to(picture) * 2 - 1
+
+
+def _slopes(restorer: Restorer, picture: Tensor, result: Tensor, signs: Tensor, deviation: float) -> Tensor:
+    """C H W: derivatives of the result's pixels by their own inputs, right in the mean; the noise has this standard
+    deviation."""
+    step = _STEP * deviation
+    return signs * (restorer(picture + step * signs) - result) / step
 
 
 class _Look(NamedTuple):
@@ -137,8 +166,7 @@ class _Seen(NamedTuple):
         return self.picture.numel()
 
     def look(self, restorer: Restorer, result: Tensor) -> _Look:
-        step = _STEP * self.level / 255
-        slopes = self.shape * self.signs * (restorer(self.picture + step * self.signs) - result) / step
+        slopes = self.shape * _slopes(restorer, self.picture, result, self.signs, self.level / 255)
         change = (result - self.picture).square()
         gradients = _blocks(slopes)
         spread = max(0.0, float(slopes.square().mean() - gradients.square().mean()))
