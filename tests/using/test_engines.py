@@ -8,13 +8,8 @@ import torch
 
 import narrows
 from narrows._errors import NotSupported, UnknownName
-from narrows.model.build import make
 from narrows.using import engines, export
 from narrows.using.restore import restore_tensor
-
-needs_onnx = pytest.mark.skipif(
-    not all(map(export._is_there, ("onnx", "onnxscript", "onnxruntime"))), reason="onnx, onnxscript, onnxruntime"
-)
 
 
 @pytest.fixture(autouse=True)
@@ -25,20 +20,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "narrows"
 
 
-def stirred(**choices):
-    model = make(**choices)
-    random = torch.Generator().manual_seed(0)
-    for parameter in model.parameters():
-        parameter.data += 0.05 * torch.randn(parameter.shape, generator=random)
-    return model
-
-
-@pytest.fixture(scope="module")
-def denoiser():
-    return stirred(shape=(1, 16, 16), task="denoise", n_nodes=(8, 8))
-
-
-@needs_onnx
+@pytest.mark.usefixtures("onnx")
 def test_both_engines_give_the_same_in_tiles_and_at_odd_sizes(denoiser):
     pixels = torch.rand(2, 3, 61, 45)
     one = restore_tensor(denoiser, pixels, tile=32, level=20)
@@ -47,7 +29,7 @@ def test_both_engines_give_the_same_in_tiles_and_at_odd_sizes(denoiser):
     assert float((one - other).abs().max()) <= 1e-4
 
 
-@needs_onnx
+@pytest.mark.usefixtures("onnx")
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (3, 1)])
 def test_the_smallest_pictures_pass(denoiser, size):
     picture = np.full(size, 100, np.uint8)
@@ -55,8 +37,8 @@ def test_the_smallest_pictures_pass(denoiser, size):
     assert np.abs(one.astype(int) - other).max() <= 1
 
 
-@needs_onnx
-def test_the_net_is_exported_once_and_kept_under_its_own_bytes(denoiser, cache, monkeypatch):
+@pytest.mark.usefixtures("onnx")
+def test_the_net_is_exported_once_and_kept_under_its_own_bytes(denoiser, cache, monkeypatch, stirred):
     pixels = torch.rand(1, 1, 8, 8)
     restore_tensor(denoiser, pixels, engine="onnxruntime")
     (kept,) = cache.iterdir()
@@ -71,7 +53,7 @@ def test_the_net_is_exported_once_and_kept_under_its_own_bytes(denoiser, cache, 
     assert len(list(cache.iterdir())) == 2 and kept.exists()
 
 
-@needs_onnx
+@pytest.mark.usefixtures("onnx")
 def test_a_damaged_file_in_the_cache_is_made_anew(denoiser, cache):
     pixels = torch.rand(1, 1, 8, 8)
     wanted = restore_tensor(denoiser, pixels, engine="onnxruntime")
@@ -83,7 +65,7 @@ def test_a_damaged_file_in_the_cache_is_made_anew(denoiser, cache):
     assert kept.stat().st_size == whole
 
 
-@needs_onnx
+@pytest.mark.usefixtures("onnx")
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(denoiser, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

@@ -11,39 +11,18 @@ import torch
 
 from narrows._errors import CannotWrite, NotSupported, UnknownName, WouldOverwrite
 from narrows._registry import tasks
-from narrows.model.build import make
 from narrows.using import export as exporting
 from narrows.using.export import export, session, to_onnx
 from narrows.using.loaded import LoadedModel
 
-needs_onnx = pytest.mark.skipif(
-    not all(map(exporting._is_there, ("onnx", "onnxscript", "onnxruntime"))), reason="onnx, onnxscript, onnxruntime"
-)
-
-
-def stirred(**choices):
-    """A small model whose net does something: an untrained one returns its input."""
-    model = make(**choices)
-    random = torch.Generator().manual_seed(0)
-    for parameter in model.parameters():
-        parameter.data += 0.05 * torch.randn(parameter.shape, generator=random)
-    return model
-
 
 @pytest.fixture(scope="module")
-def denoiser():
-    return stirred(shape=(1, 16, 16), task="denoise", n_nodes=(8, 8))
-
-
-@pytest.fixture(scope="module")
-def file(denoiser, tmp_path_factory):
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxscript")
+def file(onnx, denoiser, tmp_path_factory):
     path = tmp_path_factory.mktemp("exported") / "denoise.onnx"
     return export(denoiser, path)
 
 
-@needs_onnx
+@pytest.mark.usefixtures("onnx")
 @pytest.mark.parametrize("size", [(1, 4, 4), (1, 64, 4), (5, 20, 36)])
 def test_the_file_gives_what_the_model_gives_at_any_size(denoiser, file, size):
     count, height, width = size
@@ -55,7 +34,7 @@ def test_the_file_gives_what_the_model_gives_at_any_size(denoiser, file, size):
     assert np.abs(found - wanted).max() <= 1e-4
 
 
-@needs_onnx
+@pytest.mark.usefixtures("onnx")
 def test_what_was_written_was_compared_on_several_sizes(file):
     assert file.difference <= 1e-4
     assert len({size[2:] for size in file.sizes}) >= 3
@@ -63,7 +42,7 @@ def test_what_was_written_was_compared_on_several_sizes(file):
     assert file.size == file.path.stat().st_size
 
 
-@needs_onnx
+@pytest.mark.usefixtures("onnx")
 def test_the_file_says_what_a_program_must_know(denoiser, file):
     run = session(file.path.read_bytes())
     facts = json.loads(run.get_modelmeta().custom_metadata_map["narrows"])
@@ -80,8 +59,8 @@ def test_tasks_that_tell_the_net_something_say_what(name):
     assert bool(tasks[name].extra) == bool(tasks[name].extra_meaning)
 
 
-@needs_onnx
-def test_a_code_comes_out_too_and_only_the_batch_is_free_where_it_fixes_the_size():
+@pytest.mark.usefixtures("onnx")
+def test_a_code_comes_out_too_and_only_the_batch_is_free_where_it_fixes_the_size(stirred):
     model = stirred(shape=(1, 8, 8), kind="undercomplete", architecture="mlp", code_size=3, n_nodes=8)
     run = session(to_onnx(model))
     pictures = torch.rand(5, 1, 8, 8)
@@ -90,8 +69,8 @@ def test_a_code_comes_out_too_and_only_the_batch_is_free_where_it_fixes_the_size
     assert np.abs(code - model.encode(pictures).numpy()).max() <= 1e-4
 
 
-@needs_onnx
-def test_tables_go_in_and_out_in_their_own_units_with_missing_cells():
+@pytest.mark.usefixtures("onnx")
+def test_tables_go_in_and_out_in_their_own_units_with_missing_cells(stirred):
     model = stirred(shape=(4,), kind="undercomplete", architecture="mlp", code_size=2, n_nodes=8)
     rows = torch.randn(6, 4) * torch.tensor([1.0, 10, 100, 1000]) + 50
     model.standardise.learn(rows)
@@ -101,7 +80,7 @@ def test_tables_go_in_and_out_in_their_own_units_with_missing_cells():
     assert np.abs(code - model.encode(rows).numpy()).max() <= 1e-4
 
 
-@needs_onnx
+@pytest.mark.usefixtures("onnx")
 @pytest.mark.needs_shipped_models
 def test_a_shipped_model_can_be_exported(tmp_path):
     from narrows.model import zoo
@@ -111,8 +90,8 @@ def test_a_shipped_model_can_be_exported(tmp_path):
     assert found.difference is not None and found.difference <= 1e-4
 
 
-@needs_onnx
-def test_a_file_that_differs_from_the_model_is_not_written(denoiser, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("onnx")
+def test_a_file_that_differs_from_the_model_is_not_written(denoiser, tmp_path, monkeypatch, stirred):
     other = stirred(shape=(1, 16, 16), task="denoise", n_nodes=(8, 8))
     other.autoencoder.net.tail.bias.data += 0.01
     data = to_onnx(other)
@@ -122,7 +101,7 @@ def test_a_file_that_differs_from_the_model_is_not_written(denoiser, tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
-@needs_onnx
+@pytest.mark.usefixtures("onnx")
 def test_without_onnxruntime_the_file_is_written_and_was_not_compared(denoiser, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "_is_there", lambda name: name != "onnxruntime")
     found = export(denoiser, tmp_path / "net.onnx")
@@ -148,7 +127,7 @@ def test_other_formats_are_refused_by_name(denoiser, tmp_path):
         export(denoiser, tmp_path / "net.tflite", to="tflite")
 
 
-@needs_onnx
+@pytest.mark.usefixtures("onnx")
 def test_a_folder_that_cannot_be_made_is_said(denoiser, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite):

@@ -13,31 +13,22 @@ import narrows
 from narrows._errors import BadData, BadOption, NotSupported
 from narrows.model.build import make
 from narrows.model.folder import save
-from narrows.model.model import Model
 from narrows.using.loaded import LoadedModel
 
 
-def stirred(**settings) -> Model:
-    model = make(**settings)
-    random = torch.Generator().manual_seed(0)
-    for parameter in model.parameters():
-        parameter.data += 0.1 * torch.randn(parameter.shape, generator=random)
-    return model
+@pytest.fixture
+def digits(stirred) -> LoadedModel:
+    return LoadedModel(stirred(noise=0.1, shape=(1, 8, 8), kind="variational", code_size=3))
 
 
 @pytest.fixture
-def digits() -> LoadedModel:
-    return LoadedModel(stirred(shape=(1, 8, 8), kind="variational", code_size=3))
+def table(stirred) -> LoadedModel:
+    return LoadedModel(stirred(noise=0.1, shape=(5,), kind="variational", code_size=2))
 
 
 @pytest.fixture
-def table() -> LoadedModel:
-    return LoadedModel(stirred(shape=(5,), kind="variational", code_size=2))
-
-
-@pytest.fixture
-def direct() -> LoadedModel:
-    return LoadedModel(stirred(shape=(1, 16, 16), task="denoise", n_nodes=(8, 8)))
+def direct(stirred) -> LoadedModel:
+    return LoadedModel(stirred(noise=0.1, shape=(1, 16, 16), task="denoise", n_nodes=(8, 8)))
 
 
 def test_load_gives_what_was_saved(digits, tmp_path, drawn):

@@ -18,23 +18,14 @@ from narrows.using.loaded import LoadedModel
 from narrows.using.restore import restore_photo, restore_tensor
 
 
-def denoiser(channels: int = 1) -> Model:
-    """A small net that changes every picture: an untrained one would return its input."""
-    model = make(shape=(channels, 32, 32), task="denoise", n_nodes=(8, 8))
-    random = torch.Generator().manual_seed(0)
-    for parameter in model.parameters():
-        parameter.data += 0.05 * torch.randn(parameter.shape, generator=random)
-    return model
+@pytest.fixture(scope="module")
+def grey(stirred) -> Model:
+    return stirred(shape=(1, 32, 32), task="denoise", n_nodes=(8, 8))
 
 
 @pytest.fixture(scope="module")
-def grey() -> Model:
-    return denoiser()
-
-
-@pytest.fixture(scope="module")
-def colour() -> Model:
-    return denoiser(3)
+def colour(stirred) -> Model:
+    return stirred(shape=(3, 32, 32), task="denoise", n_nodes=(8, 8))
 
 
 FORMS = {

@@ -8,12 +8,10 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-import torch
 from PIL import Image, ImageCms
 
 from narrows._errors import BadPicture, CannotWrite, WouldOverwrite
 from narrows.data.images import open_photo
-from narrows.model.build import make
 from narrows.model.model import Model
 from narrows.using.restore import restore_file
 
@@ -21,12 +19,8 @@ PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
-    made = make(shape=(1, 32, 32), task="denoise", n_nodes=(8, 8))
-    random = torch.Generator().manual_seed(0)
-    for parameter in made.parameters():
-        parameter.data += 0.05 * torch.randn(parameter.shape, generator=random)
-    return made
+def model(stirred) -> Model:
+    return stirred(shape=(1, 32, 32), task="denoise", n_nodes=(8, 8))
 
 
 def exif(orientation: int) -> bytes:

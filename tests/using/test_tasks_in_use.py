@@ -17,13 +17,14 @@ from narrows.tasks._degrade import gaussian, resize
 from narrows.using.restore import restore_file, restore_photo, restore_tensor
 
 
-def model_of(task, channels=1, seed=0, noise=0.05, **options):
-    """A small net that changes every picture: an untrained one would return its input."""
-    model = make(shape=(channels, 32, 32), task=task, n_nodes=(8, 8), options=options)
-    random = torch.Generator().manual_seed(seed)
-    for parameter in model.parameters():
-        parameter.data += noise * torch.randn(parameter.shape, generator=random)
-    return model
+@pytest.fixture(scope="module")
+def model_of(stirred):
+    """`model_of(task, channels)`: a small net that changes every picture."""
+
+    def made(task, channels=1, **more):
+        return stirred(shape=(channels, 32, 32), task=task, n_nodes=(8, 8), **more)
+
+    return made
 
 
 def picture(*size, seed=0):
@@ -43,7 +44,7 @@ OPTIONS = {"inpaint": lambda size: {"mask": mask_of(*size)}}
 @pytest.mark.parametrize("size", [(40, 64), (41, 65), (97, 70)])
 @pytest.mark.parametrize("tile", [16, 33])
 @pytest.mark.parametrize("name", [n for n in tasks.files() if n != "reconstruct"])
-def test_tiles_equal_the_whole_for_every_task(name, tile, size):
+def test_tiles_equal_the_whole_for_every_task(name, tile, size, model_of):
     model, pixels = model_of(name), picture(2, 1, *size)
     options = OPTIONS.get(name, lambda size: {})(size)
     whole = restore_tensor(model, pixels, tile=10_000, **options)
@@ -53,7 +54,7 @@ def test_tiles_equal_the_whole_for_every_task(name, tile, size):
 
 
 @pytest.mark.parametrize("name", [n for n in tasks.files() if n != "reconstruct"])
-def test_a_grey_model_takes_every_channel_by_itself_for_every_task(name):
+def test_a_grey_model_takes_every_channel_by_itself_for_every_task(name, model_of):
     model, pixels = model_of(name), picture(2, 3, 20, 24).contiguous()
     pixels[:, 1:] = pixels[:, :1]  # of one brightness, so that what is looked up is the same
     options = OPTIONS.get(name, lambda size: {})((20, 24))
@@ -72,7 +73,7 @@ def test_an_untrained_net_gives_the_bicubic_enlargement():
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5])
-def test_strength_blends_from_the_bicubic_enlargement(strength):
+def test_strength_blends_from_the_bicubic_enlargement(strength, model_of):
     model, pixels = model_of("upscale"), picture(1, 1, 40, 24) / 2 + 0.25
     plain, whole = resize(pixels, 2), restore_tensor(model, pixels)
     found = restore_tensor(model, pixels, strength=strength, tile=32)
@@ -80,7 +81,7 @@ def test_strength_blends_from_the_bicubic_enlargement(strength):
     torch.testing.assert_close(found[inside], (plain + strength * (whole - plain))[inside], atol=1e-5, rtol=0)
 
 
-def test_an_enlarged_file_keeps_its_depth_transparency_and_resolution(tmp_path):
+def test_an_enlarged_file_keeps_its_depth_transparency_and_resolution(tmp_path, model_of):
     pixels = np.random.default_rng(0).integers(0, 65536, (20, 31, 4), dtype=np.uint16)
     tifffile.imwrite(tmp_path / "in.tif", pixels, photometric="rgb", extrasamples=["unassalpha"], resolution=(300, 300),
                      resolutionunit="INCH")  # fmt: skip
@@ -91,7 +92,7 @@ def test_an_enlarged_file_keeps_its_depth_transparency_and_resolution(tmp_path):
     assert after.look.resolution == before.look.resolution
 
 
-def test_not_a_number_stays_where_it_was_when_enlarged(tmp_path):
+def test_not_a_number_stays_where_it_was_when_enlarged(tmp_path, model_of):
     values = np.random.default_rng(0).random((12, 9), dtype=np.float32)
     values[3, 4] = np.nan
     tifffile.imwrite(tmp_path / "in.tif", values)
@@ -101,7 +102,7 @@ def test_not_a_number_stays_where_it_was_when_enlarged(tmp_path):
     assert np.array_equal(np.isnan(found), np.isnan(values).repeat(2, 0).repeat(2, 1))
 
 
-def test_a_pil_picture_with_transparency_is_enlarged_with_it(drawn):
+def test_a_pil_picture_with_transparency_is_enlarged_with_it(drawn, model_of):
     image = Image.fromarray(drawn(20, 12, 4))
     better = narrows.restore(image, model=model_of("upscale", 3))
     assert better.mode == "RGBA" and better.size == (24, 40)
@@ -119,7 +120,7 @@ def test_a_fixed_size_model_takes_pictures_of_half_its_size():
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.4])
-def test_only_masked_pixels_change(strength, tmp_path, drawn):
+def test_only_masked_pixels_change(strength, tmp_path, drawn, model_of):
     pixels, mask = drawn(50, 40, 3), mask_of(50, 40)
     Image.fromarray(pixels).save(tmp_path / "in.png")
     Image.fromarray(mask).save(tmp_path / "mask.png")
@@ -129,14 +130,14 @@ def test_only_masked_pixels_change(strength, tmp_path, drawn):
     assert changed[mask > 0].mean() > 0.8 and not changed[mask == 0].any()
 
 
-def test_what_lies_under_the_mask_does_not_matter():
+def test_what_lies_under_the_mask_does_not_matter(model_of):
     model, mask, pixels = model_of("inpaint"), mask_of(40, 40), picture(1, 1, 40, 40)
     spoilt = torch.where(torch.from_numpy(mask > 0), 0.9, pixels)
     assert torch.equal(restore_tensor(model, pixels, mask=mask), restore_tensor(model, spoilt, mask=mask))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_marked_pixels_are_found_by_their_colour(channels, drawn):
+def test_marked_pixels_are_found_by_their_colour(channels, drawn, model_of):
     pixels, mask = drawn(50, 40, 3), mask_of(50, 40) > 0
     marked = pixels.copy()
     marked[mask] = (255, 0, 250)
@@ -158,7 +159,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("options", "error", "said"), REFUSED)
-def test_a_mask_that_cannot_be_is_refused(options, error, said):
+def test_a_mask_that_cannot_be_is_refused(options, error, said, model_of):
     with pytest.raises(error, match=said):
         restore_tensor(model_of("inpaint", 3), torch.full((1, 3, 8, 8), 0.5), **options)
 
@@ -166,7 +167,7 @@ def test_a_mask_that_cannot_be_is_refused(options, error, said):
 # Looking at the whole picture
 
 
-def test_a_dark_corner_of_a_bright_picture_is_treated_like_the_rest_of_it(monkeypatch):
+def test_a_dark_corner_of_a_bright_picture_is_treated_like_the_rest_of_it(monkeypatch, model_of):
     model, pixels = model_of("brighten"), picture(1, 1, 64, 64)
     pixels[..., :32, :32] *= 0.02
     told = []
@@ -184,7 +185,7 @@ def _watched(prepare, told):
     return watch
 
 
-def test_a_brightness_that_is_given_is_not_measured(drawn):
+def test_a_brightness_that_is_given_is_not_measured(drawn, model_of):
     model = model_of("brighten", 3)
     dark, bright = (narrows.restore(drawn(16, 16, 3), model=model, brightness=told) for told in (0.05, 0.5))
     assert not np.array_equal(dark, bright)
@@ -204,7 +205,7 @@ def test_the_verb_blur_is_exact_and_needs_no_model(channels):
     torch.testing.assert_close(tiled, found, atol=1e-6, rtol=0)
 
 
-def test_blur_refuses_what_it_cannot_do(drawn):
+def test_blur_refuses_what_it_cannot_do(drawn, model_of):
     with pytest.raises(BadOption, match="sigma=-1"):
         narrows.restore(drawn(8, 8), task="blur", sigma=-1)
     with pytest.raises(UnknownName, match="sigma"):
@@ -213,7 +214,7 @@ def test_blur_refuses_what_it_cannot_do(drawn):
         narrows.restore(drawn(8, 8)[..., 0], model=model_of("blur"), sigma=2.0)
 
 
-def test_a_model_of_a_task_with_a_formula_is_used_where_it_is_given(drawn):
+def test_a_model_of_a_task_with_a_formula_is_used_where_it_is_given(drawn, model_of):
     pixels = drawn(24, 24)[..., 0] / 255
     assert not np.allclose(
         narrows.restore(pixels, task="blur", model=model_of("blur")), narrows.restore(pixels, task="blur")
