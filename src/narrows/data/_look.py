@@ -34,7 +34,7 @@ class Look:
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     """PNG: ancillary chunks as they were."""
     more: dict[str, Any] = field(default_factory=dict)
-    """By format: quantisation tables, compression, planar configuration, ..."""
+    """By format: quantisation tables, compression, planar configuration, the four inks of CMYK, ..."""
 
 
 def check_size(width: int, height: int, path: Any, bytes_per_pixel: int = 1) -> None:

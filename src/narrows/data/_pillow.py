@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from narrows._errors import CannotWrite
-from narrows.data import _png
+from narrows.data import _cmyk, _png
 from narrows.data._look import Look, check_size, disorient, orient
 
 _ORIENTATION = 0x0112
@@ -38,6 +38,10 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None, Look, list[str]]:
         image.load()
         if image.format == "PPM" and image.mode == "RGB" and _is_deep_ppm(path):
             notes.append("16 bits a channel: read, and written, with 8")
+        if image.mode == "CMYK":
+            look.more["inks"] = np.asarray(image)
+            image = Image.fromarray(_cmyk.rgb_of(look.more["inks"]))
+            notes.append("CMYK: worked on as RGB")
         image, lost = _plain(image)
         notes += lost
         array = np.asarray(image)
@@ -141,10 +145,12 @@ def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look, suffix: str)
         stored = np.concatenate([stored, disorient(alpha, look.orientation)[..., None]], 2)
     elif alpha is not None and alpha.min() < 255:
         raise CannotWrite(f"a {suffix} cannot hold transparency and this picture has some; write .png, .webp or .tif")
-    image = Image.fromarray(np.ascontiguousarray(stored[..., 0] if stored.shape[2] == 1 else stored))
     same = kind == look.format
-    if same and look.mode == "CMYK":
-        image = image.convert("CMYK")
+    if same and look.mode == "CMYK" and stored.shape[2] == 3:
+        inks = _cmyk.inks_for(stored, look.more.get("inks"))
+        image = Image.frombytes("CMYK", (inks.shape[1], inks.shape[0]), inks.tobytes())
+    else:
+        image = Image.fromarray(np.ascontiguousarray(stored[..., 0] if stored.shape[2] == 1 else stored))
     if same and look.mode == "1":
         image = image.convert("1", dither=Image.Dither.NONE)
     if kind == "GIF" and image.mode == "RGB":
@@ -185,6 +191,8 @@ def _options(kind: str, look: Look, same: bool) -> dict[str, Any]:
     if kind == "JPEG" and same and look.more.get("qtables"):
         sampling, tables = look.more["subsampling"], _at_least(look.more["qtables"])
         keeps = tables == look.more["qtables"] and sampling >= 0
+        if look.mode == "CMYK":  # of two tables, all inks but the first would get the one for colour differences
+            tables = {0: [min(values) for values in zip(*tables.values(), strict=True)]}
         options |= {"qtables": tables, "subsampling": sampling if keeps else 0}
         options |= {"progressive": look.more["progressive"]}
         options |= {"comment": look.more["comment"]} if "comment" in look.more else {}

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from narrows._errors import BadPicture, CannotWrite
-from narrows.data import _exif
+from narrows.data import _cmyk, _exif
 from narrows.data._look import Look, check_size, disorient, orient
 
 _MOST_CHANNELS = 64
@@ -61,7 +61,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None, Look, list[str]]:
     if look.more["photometric"] == _WHITE_IS_0 and array.dtype.kind == "u":
         array = np.iinfo(array.dtype).max - array
     if look.mode == "CMYK":
-        array = _rgb_from_cmyk(array)
+        look.more["inks"], array = array, _cmyk.rgb_of(array)
         notes.append("CMYK: worked on as RGB")
     array = orient(np.ascontiguousarray(array), look.orientation)
     if look.more["alpha"] and array.shape[2] in (2, 4):
@@ -106,13 +106,6 @@ def _look(page: Any, file: Any, array: np.ndarray) -> Look:
     )
 
 
-def _rgb_from_cmyk(array: np.ndarray) -> np.ndarray:
-    """H W 4 -> H W 3, by the plain formula that Pillow uses too."""
-    most = np.iinfo(array.dtype).max
-    light = most - array.astype(np.float32)
-    return np.rint(light[..., :3] * light[..., 3:] / most).astype(array.dtype)
-
-
 def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look) -> bytes:
     """H W C -> the bytes of a TIFF like the one it came from, or a deflated one for pictures from elsewhere.
 
@@ -127,8 +120,7 @@ def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look) -> bytes:
         stored = np.concatenate([stored, disorient(alpha, look.orientation)[..., None]], 2)
     photometric = more.get("photometric", _RGB if colours == 3 else 1)
     if more and look.mode == "CMYK":
-        stored = np.iinfo(stored.dtype).max - stored
-        stored = np.concatenate([stored, np.zeros_like(stored[..., :1])], 2)
+        stored = _cmyk.inks_for(stored, more.get("inks"))
     if photometric == _WHITE_IS_0 and stored.dtype.kind == "u":
         stored = np.iinfo(stored.dtype).max - stored
     if look.bilevel and colours == 1:

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from narrows._errors import BadData
+from narrows.data._cmyk import inks_for, rgb_of
 from narrows.data.images import Photo
 
 _LOWEST, _HIGHEST = -0.5, 1.5
@@ -62,7 +63,8 @@ def _list(data: list[Any]) -> tuple[Tensor, Callable[[Tensor], Any]]:
 
 
 def _pillow_batch(image: Image.Image) -> tuple[Tensor, Callable[[Tensor], Any]]:
-    """Grey stays grey, 16 bits stay 16 bits, transparency travels beside; everything else is worked on as RGB."""
+    """Grey stays grey, 16 bits stay 16 bits, four inks stay four, transparency travels beside; everything else is
+    worked on as RGB."""
     if image.mode.startswith("I;16"):
         batch, back = _array_batch(np.asarray(image).astype(np.uint16))
         return batch, lambda result: Image.fromarray(back(result))
@@ -71,6 +73,18 @@ def _pillow_batch(image: Image.Image) -> tuple[Tensor, Callable[[Tensor], Any]]:
             f"a PIL picture of mode {image.mode} came, whose range nothing says; hand over numpy.asarray of it as "
             f"uint8, uint16 or floats from 0 to 1"
         )
+    if image.mode == "CMYK":
+        inks = np.asarray(image)
+        batch, back = _array_batch(rgb_of(inks))
+
+        def printed(result: Tensor) -> Image.Image:
+            found = back(result)
+            if found.shape[2] != 3:  # a model may give grey for colour
+                return Image.fromarray(found[..., 0])
+            found = inks_for(found, inks)
+            return Image.frombytes("CMYK", (found.shape[1], found.shape[0]), found.tobytes())
+
+        return batch, printed
     clear = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
     grey = image.mode in ("1", "L", "LA", "La")
     alpha = image.convert("RGBA").getchannel("A") if clear else None

@@ -29,6 +29,8 @@ READABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", "
 """Suffixes that a folder is searched for."""
 _PERCENTILES = (0.1, 99.9)
 """Of a channel's measured values, to be 0 and 1."""
+_OF_CHANNELS = ("photometric", "extra", "alpha", "planar", "inks")
+"""What a look says of its channels, which does not hold for others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +103,14 @@ class Photo:
         channels, height, width = shape
         array = np.zeros((height, width, channels), dtype=self.array.dtype)
         low, high, look = self.low, self.high, dataclasses.replace(self.look, mode=None, bilevel=False)
-        if channels != len(low):  # a colour profile is one of grey or of colour
+        other = channels != len(low)
+        if other:
             low, high = np.full(channels, low.min()), np.full(channels, high.max())
+        if other or self.look.mode == "CMYK":  # a colour profile is one of grey, of colour or of inks
             look = dataclasses.replace(look, icc=None)
+        if other or self.look.mode == "CMYK" or self.alpha is not None:
+            kept = {name: value for name, value in look.more.items() if name not in _OF_CHANNELS}
+            look = dataclasses.replace(look, more=kept)
         return dataclasses.replace(self, array=array, low=low, high=high, alpha=None, look=look)
 
     def with_array(self, array: np.ndarray) -> Photo:
