@@ -77,6 +77,13 @@ def test_black_keeps_its_share(black, drawn):
     assert np.abs(found[..., 3] - black * room).max() <= 2
 
 
+def test_all_inks_are_stored_by_the_finest_table(tmp_path, drawn):
+    photo = open_photo(written(tmp_path / "a.jpg", printed(drawn(64, 80, 3), 0.5)))
+    photo.look.more["qtables"] = {0: [9] * 64, 1: [3] * 64}
+    with Image.open(save_photo(photo.with_array(255 - photo.array), tmp_path / "b.jpg")) as image:
+        assert max(image.quantization[0]) == 3 and len(image.quantization) == 1  # type: ignore[attr-defined]
+
+
 def test_text_in_black_alone_stays_black_alone():
     inks = np.zeros((20, 30, 4), np.uint8)
     inks[5:15, 5:25, 3] = RANDOM.integers(100, 256, (10, 20))

@@ -82,6 +82,40 @@ def test_a_pil_picture_comes_back_as_one_of_the_same_size(mode, drawn, grey):
     assert (same.mode, same.tobytes()) == (picture.mode, picture.tobytes())
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("form", ["H W C", "C H W", "B H W C", "B C H W"])
+def test_the_transparency_of_an_array_is_no_colour_and_stays_as_it_was(form, kind, channels, drawn, grey):
+    pixels = drawn(21, 34, channels)
+    pixels[..., -1] = np.random.default_rng(0).integers(0, 256, (21, 34))
+    picture = TYPES[kind](FORMS[form](pixels))
+    better = narrows.restore(picture, model=grey)
+    assert (better.shape, better.dtype) == (picture.shape, picture.dtype)
+    axis = FORMS[form](np.zeros((21, 34, 9))).shape.index(9)
+    split = [channels - 1]
+    (colour, clear), (before, aside) = (np.split(one, split, axis) for one in (better, picture))
+    np.testing.assert_array_equal(clear, aside)
+    np.testing.assert_array_equal(colour, narrows.restore(before, model=grey))
+    tensor = narrows.restore(torch.from_numpy(picture), model=grey)
+    np.testing.assert_array_equal(tensor.numpy(), better)
+
+
+def test_the_transparency_of_an_enlarged_array_is_enlarged(drawn):
+    model = make(shape=(3, 32, 32), task="upscale", n_nodes=(8, 8))
+    picture = drawn(9, 14, 4)
+    better = narrows.restore(picture, model=model)
+    assert better.shape == (18, 28, 4)
+    np.testing.assert_array_equal(better[..., 3], picture[..., 3].repeat(2, 0).repeat(2, 1))
+    np.testing.assert_array_equal(better[..., :3], narrows.restore(picture[..., :3], model=model))
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_model_that_takes_so_many_channels_restores_them_all(channels, drawn):
+    picture = drawn(21, 34, channels)
+    better = narrows.restore(picture, model=denoiser(channels))
+    assert not np.array_equal(better[..., -1], picture[..., -1])
+
+
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64])
 def test_a_tensor_comes_back_as_a_tensor(dtype, drawn, grey):
     pixels = torch.from_numpy(drawn(20, 12)).permute(2, 0, 1)

@@ -20,14 +20,15 @@ _LOWEST, _HIGHEST = -0.5, 1.5
 _SCALES = {"uint8": 255.0, "uint16": 65535.0}
 
 
-def as_batch(data: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
+def as_batch(data: Any, *, alpha: bool = False) -> tuple[Tensor, Callable[[Tensor], Any]]:
     """Whatever holds pictures -> B C H W in [0, 1], and a function that turns a result back into what came.
 
     Takes NumPy arrays and tensors (H W, H W C, C H W, B H W C, B C H W; uint8, uint16 or floats in [0, 1]), PIL
-    pictures (transparency is kept aside and put back), Photos, and lists of one kind. Raises BadData.
+    pictures (transparency is kept aside and put back), Photos, and lists of one kind. With `alpha`, the last of 2 or 4
+    channels of an array or tensor is transparency, too. Raises BadData.
     """
     if isinstance(data, (list, tuple)):
-        return _list(list(data))
+        return _list(list(data), alpha)
     if isinstance(data, Photo):
         return data.tensor()[None], lambda result: _photo_back(data, result)
     if isinstance(data, Image.Image):
@@ -36,7 +37,7 @@ def as_batch(data: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
         plain = data.detach().cpu()
         if plain.is_floating_point() and plain.dtype not in (torch.float16, torch.float32, torch.float64):
             plain = plain.float()  # NumPy knows no bfloat16
-        inner, back = as_batch(plain.numpy())
+        inner, back = as_batch(plain.numpy(), alpha=alpha)
         return inner, lambda result: torch.from_numpy(back(result)).to(data.device)
     if isinstance(data, (str, Path)):
         raise BadData(
@@ -45,13 +46,13 @@ def as_batch(data: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
         )
     if not isinstance(data, np.ndarray):
         raise BadData(f"{type(data).__name__} came; pictures are NumPy arrays, PIL pictures, tensors or lists of them")
-    return _array_batch(data)
+    return _array_batch(data, alpha)
 
 
-def _list(data: list[Any]) -> tuple[Tensor, Callable[[Tensor], Any]]:
+def _list(data: list[Any], alpha: bool) -> tuple[Tensor, Callable[[Tensor], Any]]:
     if not data:
         raise BadData("an empty list came; give one picture or more")
-    pairs = [as_batch(one) for one in data]
+    pairs = [as_batch(one, alpha=alpha) for one in data]
     if len({tuple(batch.shape[1:]) for batch, _ in pairs}) > 1:
         raise BadData("pictures of several sizes came in one list; give them one by one, or all of one size")
     counts = [len(batch) for batch, _ in pairs]
@@ -100,7 +101,7 @@ def _pillow_batch(image: Image.Image) -> tuple[Tensor, Callable[[Tensor], Any]]:
     return batch, give
 
 
-def _array_batch(data: np.ndarray) -> tuple[Tensor, Callable[[Tensor], Any]]:
+def _array_batch(data: np.ndarray, alpha: bool = False) -> tuple[Tensor, Callable[[Tensor], Any]]:
     scale = _SCALES.get(data.dtype.name)
     if scale is None and data.dtype.kind not in "fb":
         raise BadData(f"an array of {data.dtype} came; pictures are uint8, uint16 or floats from 0 to 1")
@@ -113,26 +114,39 @@ def _array_batch(data: np.ndarray) -> tuple[Tensor, Callable[[Tensor], Any]]:
         values /= np.float32(scale)
     elif data.dtype.kind == "f":
         _check_range(values)
-    if data.ndim == 2:
-        batch = values[None, None]
-    elif data.ndim == 3:
-        batch = values.transpose(2, 0, 1)[None] if last else values[None]
-    else:
-        batch = values.transpose(0, 3, 1, 2) if last else values
+    batch = _channels_first(values, last)
+    clear = None
+    if alpha and batch.shape[1] in (2, 4):  # in the type that came, so that not a bit of it changes
+        clear, batch = _channels_first(data, last)[:, -1:], batch[:, :-1]
 
     def back(result: Tensor) -> np.ndarray:
         found = result.detach().cpu().numpy()
+        if scale is None:
+            found = found.astype(data.dtype if data.dtype.kind == "f" else np.float32)
+        else:
+            found = np.clip(np.rint(found * scale), 0, scale).astype(data.dtype)
+        if clear is not None:
+            rows, cols = (
+                np.arange(new) * old // new for new, old in zip(found.shape[2:], clear.shape[2:], strict=True)
+            )
+            found = np.concatenate([found, clear[:, :, rows][..., cols].astype(found.dtype)], 1)
         if last:
             found = found.transpose(0, 2, 3, 1)
         if data.ndim < 4 and len(found) == 1:
             found = found[0]
         if data.ndim == 2 and found.ndim == 3:
             found = found[0] if len(found) == 1 else found.transpose(1, 2, 0)
-        if scale is None:
-            return np.ascontiguousarray(found.astype(data.dtype if data.dtype.kind == "f" else np.float32))
-        return np.clip(np.rint(found * scale), 0, scale).astype(data.dtype)
+        return np.ascontiguousarray(found)
 
     return torch.from_numpy(np.ascontiguousarray(batch)), back
+
+
+def _channels_first(array: np.ndarray, last: bool) -> np.ndarray:
+    """B C H W of an array of 2 to 4 dimensions."""
+    if array.ndim == 2:
+        return array[None, None]
+    batch = array[None] if array.ndim == 3 else array
+    return batch.transpose(0, 3, 1, 2) if last else batch
 
 
 def _check_range(values: np.ndarray) -> None:

@@ -36,6 +36,7 @@ def restore(
 ) -> Any:
     """A better picture of the kind that came: NumPy array, PIL picture, tensor, or a list of them.
 
+    Of 2 or 4 channels the last is transparency, which comes back as it was, unless the model takes so many itself.
     `task` names a shipped model, or the verb of your own `model` (a folder, its path, or what `narrows.load` gave).
     `strength` 0 to 1 blends from the original to the result. `engine` computes the net: "torch", or "onnxruntime" where
     that is installed (the same to 1e-4). `options` are the task's own, such as `level=25` of
@@ -43,8 +44,9 @@ def restore(
 
     Raises UnknownName, BadOption, BadData, BadModelFile, NotSupported.
     """
-    pixels, back = as_batch(picture)
-    chosen = model_for(task, pixels.shape[1], model)
+    given = None if model is None else model_for(task, 3, model)
+    pixels, back = as_batch(picture, alpha=not isinstance(given, Model) or given.shape[0] not in (2, 4))
+    chosen = given or model_for(task, pixels.shape[1])
     alike = not isinstance(chosen, Model) or chosen.target_shape == chosen.shape
     if strength == 0 and task_of(chosen).scale == 1 and alike:
         return copy.deepcopy(picture)  # in whatever precision and mode it came: `pixels` are single floats
