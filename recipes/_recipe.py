@@ -1,17 +1,31 @@
-"""What the recipes of shipped models share: their photographs, and how a finished model enters the package."""
+"""What the recipes of shipped models share: their options, their photographs, and how a model is trained and enters the
+package."""
 
 from __future__ import annotations
 
+import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import narrows
 from narrows.model.folder import load, save
 from narrows.model.golden import write_golden
 from narrows.pages.fitted import readme
 
 ROOT = Path(__file__).parents[1]
 BERKELEY = "BSDS500, Berkeley: non-commercial research and education; 432 photographs, none of BSD68"
+
+
+def options(about: str, steps: int) -> argparse.ArgumentParser:
+    """The options that all recipes have; `about` is a recipe's text, and `steps` how many it takes unless told."""
+    parser = argparse.ArgumentParser(description=about.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--ship", action="store_true", help="copy the finished model into the package")
+    return parser
 
 
 def photographs(data: Path) -> list[Path]:
@@ -21,6 +35,17 @@ def photographs(data: Path) -> list[Path]:
     found = sorted(path for path in folder.glob("*/*.jpg") if path.stem not in test)
     assert len(found) == 432, f"{len(found)} photographs found"
     return found
+
+
+def make(
+    args: argparse.Namespace, name: str, terms: str, examples: Callable[[], dict[str, Any]], **settings: Any
+) -> None:
+    """Train the model, unless `args.out` holds it finished, and copy it into the package where that is asked for.
+    `examples` gets ready what `narrows.fit` learns from, by the names of its arguments."""
+    if not (args.out / "model.safetensors").exists():
+        narrows.fit(**examples(), **settings, steps=args.steps, out=args.out, progress=told)
+    if args.ship:
+        ship(args.out, name, terms)
 
 
 def ship(run: Path, name: str, terms: str) -> None:

@@ -13,15 +13,12 @@ with the settings below. LOL's test pairs are never opened.
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from pathlib import Path
 
 import numpy as np
-from _recipe import ship, told
+from _recipe import make, options
 from PIL import Image
-
-import narrows
 
 TERMS = "LOL (Wei et al. 2018), training part without scenes of eval15: no terms stated, published for research"
 SAME_SCENE = 0.8
@@ -57,35 +54,26 @@ def thumbnail(path: Path) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=10_000)
-    parser.add_argument("--ship", action="store_true", help="copy the finished model into the package")
-    args = parser.parse_args()
-    if not (args.out / "model.safetensors").exists():
-        pairs = by_scene(args.data, args.out.with_name(f"{args.out.name}-pairs"))
-        narrows.fit(
-            pairs=pairs,
-            task="brighten",
-            channels=3,
-            begin_with="denoise-colour",
-            loss="l1",
-            steps=args.steps,
-            batch_size=8,
-            patch=128,
-            learning_rate=1e-3,
-            held_out=0.04,
-            validation=0.1,
-            group_by="folder",
-            weight_decay=1e-4,
-            evaluations=20,
-            out=args.out,
-            command=f"python recipes/brighten.py --data DATA --out brighten-colour --steps {args.steps}",
-            progress=told,
-        )
-    if args.ship:
-        ship(args.out, "brighten-colour", TERMS)
+    args = options(__doc__, steps=10_000).parse_args()
+    make(
+        args,
+        "brighten-colour",
+        TERMS,
+        lambda: {"pairs": by_scene(args.data, args.out.with_name(f"{args.out.name}-pairs"))},
+        task="brighten",
+        channels=3,
+        begin_with="denoise-colour",
+        loss="l1",
+        batch_size=8,
+        patch=128,
+        learning_rate=1e-3,
+        held_out=0.04,
+        validation=0.1,
+        group_by="folder",
+        weight_decay=1e-4,
+        evaluations=20,
+        command=f"python recipes/brighten.py --data DATA --out brighten-colour --steps {args.steps}",
+    )
 
 
 if __name__ == "__main__":

@@ -9,43 +9,30 @@ interruption. `--ship` copies the finished model into the package.
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
-from _recipe import BERKELEY, photographs, ship, told
-
-import narrows
+from _recipe import BERKELEY, make, options, photographs
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = options(__doc__, steps=24_000)
     parser.add_argument("--channels", type=int, choices=(1, 3), default=1)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=24_000)
-    parser.add_argument("--ship", action="store_true", help="copy the finished model into the package")
     args = parser.parse_args()
     name = f"denoise-{'grey' if args.channels == 1 else 'colour'}"
-    if not (args.out / "model.safetensors").exists():
-        narrows.fit(
-            photographs(args.data),
-            task="denoise",
-            channels=args.channels,
-            loss="charbonnier",
-            steps=args.steps,
-            batch_size=16,
-            patch=96,
-            held_out=0.03,
-            validation=0.03,
-            weight_decay=1e-5,
-            evaluations=40,
-            out=args.out,
-            command=f"python recipes/denoise.py --channels {args.channels} --data DATA --out {name} "
-            f"--steps {args.steps}",
-            progress=told,
-        )
-    if args.ship:
-        ship(args.out, name, BERKELEY)
+    make(
+        args,
+        name,
+        BERKELEY,
+        lambda: {"data": photographs(args.data)},
+        task="denoise",
+        channels=args.channels,
+        loss="charbonnier",
+        batch_size=16,
+        patch=96,
+        held_out=0.03,
+        validation=0.03,
+        weight_decay=1e-5,
+        evaluations=40,
+        command=f"python recipes/denoise.py --channels {args.channels} --data DATA --out {name} --steps {args.steps}",
+    )
 
 
 if __name__ == "__main__":

@@ -8,13 +8,10 @@ both. The same command goes on after any interruption. `--ship` copies the finis
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from _recipe import BERKELEY, photographs, ship, told
+from _recipe import BERKELEY, make, options, photographs
 from PIL import Image
-
-import narrows
 
 LOSSES = {"inpaint": "l1"}
 """Where it is not charbonnier."""
@@ -33,39 +30,32 @@ def in_both(data: Path, folder: Path) -> list[Path]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = options(__doc__, steps=8_000)
     parser.add_argument("task", choices=("unjpeg", "sharpen", "upscale", "inpaint"))
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=8_000)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--begin-with", default="denoise-colour", help="a model folder, or the name of a shipped one")
-    parser.add_argument("--ship", action="store_true", help="copy the finished model into the package")
     args = parser.parse_args()
     name = f"{args.task}-colour"
-    if not (args.out / "model.safetensors").exists():
-        narrows.fit(
-            [str(path) for path in in_both(args.data, args.out.with_name(f"{args.out.name}-grey"))],
-            task=args.task,
-            channels=3,
-            begin_with=args.begin_with,
-            loss=LOSSES.get(args.task, "charbonnier"),
-            steps=args.steps,
-            batch_size=8,
-            patch=96,
-            learning_rate=args.rate,
-            held_out=0.03,
-            validation=0.03,
-            group_by=r"([0-9]+)(-grey)?[.]",
-            weight_decay=1e-5,
-            evaluations=20,
-            out=args.out,
-            command=f"python recipes/tune.py {args.task} --data DATA --out {name} --steps {args.steps} "
-            f"--rate {args.rate} --begin-with {Path(args.begin_with).name}",
-            progress=told,
-        )
-    if args.ship:
-        ship(args.out, name, BERKELEY)
+    make(
+        args,
+        name,
+        BERKELEY,
+        lambda: {"data": [str(path) for path in in_both(args.data, args.out.with_name(f"{args.out.name}-grey"))]},
+        task=args.task,
+        channels=3,
+        begin_with=args.begin_with,
+        loss=LOSSES.get(args.task, "charbonnier"),
+        batch_size=8,
+        patch=96,
+        learning_rate=args.rate,
+        held_out=0.03,
+        validation=0.03,
+        group_by=r"([0-9]+)(-grey)?[.]",
+        weight_decay=1e-5,
+        evaluations=20,
+        command=f"python recipes/tune.py {args.task} --data DATA --out {name} --steps {args.steps} "
+        f"--rate {args.rate} --begin-with {Path(args.begin_with).name}",
+    )
 
 
 if __name__ == "__main__":
