@@ -75,9 +75,10 @@ def tuned(name: str, pairs: list[tuple[Tensor, Tensor]], width: float | None = N
 
 def compared(
     name: str, pairs: list[tuple[Tensor, Tensor]], learned: list[tuple[Tensor, Tensor]],
-    net: Callable[[Tensor], Tensor], filters: tuple[str, ...], width: float | None = None,
+    net: Callable[[Tensor], Tensor], filters: tuple[str, ...], width: float | None = None, similar: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
-    """One row: the mean PSNR of the untouched picture, of each filter with its chosen setting, and of the network."""
+    """One row: the mean PSNR of the untouched picture, of each filter with its chosen setting, and of the network;
+    the network's mean SSIM too, where it is asked for by `similar`."""
     row: dict[str, Any] = {"set": name, "pictures": len(pairs)}
     if pairs[0][0].shape == pairs[0][1].shape:
         row["untouched"] = float(np.mean([score(x, y) for x, y in pairs]))
@@ -85,8 +86,13 @@ def compared(
         setting = tuned(one, learned, width)
         row[one] = float(np.mean([score(all_filters()[one].apply(x, setting), y) for x, y in pairs]))
         row[f"{one} setting"] = str(setting)
-    row["network"] = float(np.mean([score(net(x), y) for x, y in pairs]))
-    return {key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()}
+    results = [(net(x), y) for x, y in pairs]
+    row["network"] = float(np.mean([score(found, y) for found, y in results]))
+    row = {key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()}
+    if similar:
+        of = METRICS["ssim"].of
+        row["network SSIM"] = round(float(np.mean([float(of(rounded(x)[None], y[None])) for x, y in results])), 4)
+    return row
 
 
 def unjpeg(data: Path, net: Callable[[Tensor], Tensor]) -> list[dict[str, Any]]:
@@ -135,10 +141,8 @@ def brighten(data: Path, net: Callable[[Tensor], Tensor]) -> list[dict[str, Any]
         files = sorted((folder / "low").iterdir(), key=lambda path: int(path.stem))
         return [(opened(path, "RGB"), opened(folder / "high" / path.name, "RGB")) for path in files]
 
-    pairs = scenes("lol_eval15")
-    row = compared("LOL eval15", pairs, scenes("lol_train_half")[::20], net, ("gamma", "clahe", "equalise"))
-    similar = [float(METRICS["ssim"].of(rounded(net(x))[None], y[None])) for x, y in pairs]
-    return [row | {"network SSIM": round(float(np.mean(similar)), 4)}]
+    pairs, learned = scenes("lol_eval15"), scenes("lol_train_half")[::20]
+    return [compared("LOL eval15", pairs, learned, net, ("gamma", "clahe", "equalise"), similar=True)]
 
 
 TASKS = {"unjpeg": unjpeg, "sharpen": sharpen, "upscale": upscale, "brighten": brighten}
