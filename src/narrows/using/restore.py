@@ -6,7 +6,7 @@ import copy
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor
@@ -47,8 +47,7 @@ def restore(
     given = None if model is None else model_for(task, 3, model)
     pixels, back = as_batch(picture, alpha=not isinstance(given, Model) or given.shape[0] not in (2, 4))
     chosen = given or model_for(task, pixels.shape[1])
-    alike = not isinstance(chosen, Model) or chosen.target_shape == chosen.shape
-    if strength == 0 and task_of(chosen).scale == 1 and alike:
+    if strength == 0 and task_of(chosen).scale == 1 and not _reshapes(chosen):
         return copy.deepcopy(picture)  # in whatever precision and mode it came: `pixels` are single floats
     return back(restore_tensor(chosen, pixels, strength=strength, engine=engine, **options))
 
@@ -65,7 +64,7 @@ def restore_tensor(
     """B C H W in [0, 1] -> the same (of more pixels, for a task that enlarges), in tiles where the net has a finite
     reach. `model` may be a task that has an exact formula."""
     _check_strength(strength)
-    if isinstance(model, Model) and model.target_shape != model.shape:
+    if _reshapes(model):
         return _related(model, pixels, strength, engine, options)
     task = task_of(model)
     if strength == 0 and task.scale == 1:
@@ -97,7 +96,7 @@ def restore_photo(
 ) -> Photo:
     """The same, from and to a photo's own numbers: only one tile at a time is held as floats."""
     _check_strength(strength)
-    if isinstance(model, Model) and model.target_shape != model.shape:
+    if _reshapes(model):
         related = photo.emptied(model.target_shape)
         related.put(related.array, _related(model, photo.tensor()[None], strength, engine, options)[0])
         return related
@@ -178,6 +177,11 @@ def _related(model: Model, pixels: Tensor, strength: float, engine: str, options
     options = _looked(model.task, lambda rows, cols: pixels[..., rows, cols], (height, width), options)
     ready = model.task.prepare(pixels, **options)
     return model.task.finish(ready, net_of(model, engine)(ready)).clamp_(0, 1)
+
+
+def _reshapes(model: Model | AbstractTask) -> TypeGuard[Model]:
+    """Whether it gives pictures of another shape than it takes, which no task without a model does."""
+    return isinstance(model, Model) and model.target_shape != model.shape
 
 
 def _spelt(shape: tuple[int, ...]) -> str:
