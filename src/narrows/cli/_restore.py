@@ -191,9 +191,8 @@ def _restored(
 
 
 def _restored_alone(
-    out: Output, task: str, seconds: float | None, *, options: dict[str, Any], model: str | None, strength: float,
-    engine: str,
-    paths: list[str], to: Path | None, force: bool, recursive: bool,
+    out: Output, task: str, seconds: float | None, *, paths: list[str], to: Path | None, strength: float, force: bool,
+    recursive: bool, model: str | None, engine: str, options: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """Each picture by what it teaches itself."""
     if model is not None:
