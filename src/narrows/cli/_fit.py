@@ -37,7 +37,7 @@ class Language(StrEnum):
 def settings() -> list[Option]:
     """Every field that is an option, the ones that one needs most first."""
     fields = [
-        *fields_of(_PACKAGE / "_fit.py", "FitSettings"),
+        *fields_of(_PACKAGE / "_fit" / "settings.py", "FitSettings"),
         *fields_of(_PACKAGE / "training" / "config.py", "TrainingConfig"),
     ]
     kept = [field for field in fields if field.name not in _NOT_OPTIONS]

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from narrows import _fit
 from narrows._errors import BadOption
 from narrows._files import make_folder
+from narrows._fit.settings import FitSettings, parse_settings
 from narrows.data.reading import read
 from narrows.data.splits import content_hash
 from narrows.measuring.intrinsic import Dimensions
@@ -54,7 +54,7 @@ def size(
     if not (math.isfinite(minutes) and minutes > 0) or seeds < 1:
         raise BadOption(f"minutes={minutes}, seeds={seeds}; they take numbers above 0, such as --minutes 20 --seeds 3")
     steps = settings.pop("steps", None)
-    chosen, config = _fit.parse_settings({**settings, "minutes": minutes})
+    chosen, config = parse_settings({**settings, "minutes": minutes})
     tell = progress or silent
     need_optuna()
     tell({"event": "reading"})
@@ -78,7 +78,7 @@ def size(
     return Sized(verdict, sweep.tried(), sweep.dimensions, sweep.noise_per_value, page, trials.seconds)
 
 
-def shape_of(chosen: _fit.FitSettings) -> tuple[int, ...] | None:
+def shape_of(chosen: FitSettings) -> tuple[int, ...] | None:
     """What pictures are fitted to, where that was said."""
     return None if chosen.size is None else (chosen.channels or 1, *chosen.size)
 

@@ -17,9 +17,11 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from narrows import _fit
 from narrows._errors import BadData
 from narrows._files import write_atomically
+from narrows._fit.making import make_model, train_model
+from narrows._fit.parts import split_parts
+from narrows._fit.settings import FitSettings
 from narrows.data.reading import Dataset
 from narrows.data.sources import ArraySource
 from narrows.data.splits import split
@@ -58,7 +60,7 @@ class Sweep:
     """One sweep: which size is trained next, and what is known so far."""
 
     def __init__(
-        self, dataset: Dataset, chosen: _fit.FitSettings, config: TrainingConfig, trials: Trials, minutes: float,
+        self, dataset: Dataset, chosen: FitSettings, config: TrainingConfig, trials: Trials, minutes: float,
         largest: int | None, seeds: int, steps: int | None, tell: Progress,
     ) -> None:  # fmt: skip
         self.trials, self.seconds, self.seeds, self.steps = trials, 60 * minutes, seeds, steps
@@ -69,7 +71,7 @@ class Sweep:
             width = max(_NARROWEST, 2 ** math.ceil(math.log2(self.dataset.shape[0])))
             self.chosen = replace(chosen, n_nodes=(width,) * ((chosen.n_layers or 3) - 1))
         model = self._model(1, config.seed)
-        self.parts = _fit._parts(self.dataset, self.chosen, model, config.seed)
+        self.parts = split_parts(self.dataset, self.chosen, model, config.seed)
         if not self.parts.judged:
             raise BadData("nothing is held out, so sizes cannot be compared; leave --held-out at 0.1")
         self._equal_units(model)
@@ -173,7 +175,7 @@ class Sweep:
             chosen = replace(chosen, begin_with=str(weights))  # so that `start` does not set the offset anew
         place = self.trials.place(*key)
         with Run.open(place) as run:
-            history, plan = _fit._train(model, self.parts, chosen, config, run, self.tell)
+            history, plan = train_model(model, self.parts, chosen, config, run, self.tell)
             errors = evaluate(model, self.parts.judged).errors
             training = float(evaluate(model, self.parts.learned).errors.mean())
             state = {name: value.contiguous() for name, value in model.autoencoder.state_dict().items()}
@@ -188,7 +190,7 @@ class Sweep:
         self.trials.keep(key, float(errors.mean()), facts | {"error": float(errors.mean())})
 
     def _model(self, code_size: int, seed: int) -> Model:
-        return _fit._make(self.dataset, replace(self.chosen, code_size=code_size), replace(self.config, seed=seed))
+        return make_model(self.dataset, replace(self.chosen, code_size=code_size), replace(self.config, seed=seed))
 
     def _equal_units(self, model: Model) -> None:
         """Principal components keep their own spreads, or the last would count as much as the first."""
@@ -277,7 +279,7 @@ class Sweep:
         )  # fmt: skip
 
 
-def _in_noise_free_directions(dataset: Dataset, chosen: _fit.FitSettings) -> tuple[Dataset, float]:
+def _in_noise_free_directions(dataset: Dataset, chosen: FitSettings) -> tuple[Dataset, float]:
     """A table in the principal components that rise above its noise, and that noise; anything else as it is.
 
     Columns of like spread that have noise of one strength are taken to have one unit.

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from narrows import _fit
 from narrows._errors import BadData, BadOption, TrainingFailed
 from narrows._files import make_folder, write_atomically
+from narrows._fit.making import make_model, train_model
+from narrows._fit.parts import split_parts
+from narrows._fit.settings import FitSettings, parse_settings
 from narrows.data.reading import read
 from narrows.data.splits import content_hash
 from narrows.measuring.evaluate import evaluate
@@ -61,15 +63,15 @@ def tune(
     """
     if not (math.isfinite(minutes) and minutes > 0) or trials < 2:
         raise BadOption(f"minutes={minutes}, trials={trials}; they take a number above 0 and 2 or more")
-    chosen, config = _fit.parse_settings({**settings, "minutes": minutes / trials})
+    chosen, config = parse_settings({**settings, "minutes": minutes / trials})
     tell = progress or silent
     need_optuna()
     import optuna
 
     tell({"event": "reading"})
     dataset = read(data, shape=shape_of(chosen), channels=chosen.channels, group_by=chosen.group_by)
-    model = _fit._make(dataset, chosen, config)
-    parts = _fit._parts(dataset, chosen, model, config.seed)
+    model = make_model(dataset, chosen, config)
+    parts = split_parts(dataset, chosen, model, config.seed)
     if parts.validation is None or not parts.judged:
         raise BadData("tuning needs validation and held-out examples; leave --validation and --held-out above 0")
     checked = list(parts.validation.take(torch.arange(len(parts.validation)), generator(config.seed, "validation")))
@@ -86,10 +88,10 @@ def tune(
             with Run.open(place) as run:
                 net, rate = _apply(wanted, chosen)
                 one = replace(config, learning_rate=rate or config.learning_rate)
-                model = _fit._make(dataset, net, one)
-                _fit._parts(dataset, net, model, config.seed)  # tables: means and spreads
+                model = make_model(dataset, net, one)
+                split_parts(dataset, net, model, config.seed)  # tables: means and spreads
                 try:
-                    history, _ = _fit._train(model, parts, net, one, run, tell)
+                    history, _ = train_model(model, parts, net, one, run, tell)
                 except TrainingFailed:  # a setting of which nothing can be learned is an answer too
                     study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
                     continue
@@ -110,7 +112,7 @@ def tune(
     return Tuned(dict(found[0].params), bootstrap(best, generator=random), ratio, ratio.high < 1, listed)
 
 
-def _next(study: Any, number: int, chosen: _fit.FitSettings, form: str, settings: dict[str, Any]) -> Any:
+def _next(study: Any, number: int, chosen: FitSettings, form: str, settings: dict[str, Any]) -> Any:
     """A new trial with its settings drawn; the first has the defaults, as nothing drawn."""
     trial = study.ask()
     if not number and not study.get_trials(deepcopy=False)[:-1]:
@@ -128,7 +130,7 @@ def _next(study: Any, number: int, chosen: _fit.FitSettings, form: str, settings
     return trial
 
 
-def _apply(wanted: dict[str, Any], chosen: _fit.FitSettings) -> tuple[_fit.FitSettings, float | None]:
+def _apply(wanted: dict[str, Any], chosen: FitSettings) -> tuple[FitSettings, float | None]:
     net = {name: value for name, value in wanted.items() if name != "learning_rate"}
     return replace(chosen, **net), wanted.get("learning_rate")
 

@@ -1,0 +1,206 @@
+"""The model of a fit: made, taught what its pictures look like, begun with another's weights, and trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from narrows._contract import Batch, DataFacts, Pairs, Step
+from narrows._errors import BadOption, BadPairing
+from narrows._fit.parts import Parts, middle
+from narrows._fit.settings import TWIN, FitSettings
+from narrows._registry import tasks
+from narrows.data.augment import mirror, mirror_pairs, move, move_pairs
+from narrows.data.pairs import PairedDataset
+from narrows.data.reading import Dataset, read
+from narrows.measuring.lessons import Lesson, lesson_for
+from narrows.model.build import make
+from narrows.model.folder import load as load_model
+from narrows.model.model import Model
+from narrows.model.zoo import place_of
+from narrows.nn.losses import choose_loss
+from narrows.training.config import TrainingConfig
+from narrows.training.loop import History, Supply, train
+from narrows.training.runs import Run
+from narrows.training.seeds import generator
+
+_MOST_LOOKED_AT = 16
+"""Pictures on which noise and other damage are measured."""
+
+
+def make_model(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> Model:
+    """The model, with the loss chosen from the data where `auto` was asked for. Raises BadOption, BadPairing,
+    BadModelFile, UnknownName."""
+    loss, why = chosen.loss, None
+    if loss == "auto":
+        source = dataset.targets if isinstance(dataset, PairedDataset) else dataset.source
+        sample = source.take(torch.arange(min(256, len(source))))
+        loss, why = choose_loss(sample) if dataset.form == "picture" else ("mse", "the cells are standardised")
+    model = make(
+        shape=dataset.shape,
+        target_shape=dataset.target_shape if isinstance(dataset, PairedDataset) else None,
+        kind=chosen.kind,
+        architecture=chosen.architecture,
+        task=chosen.task,
+        code_size=chosen.code_size,
+        n_layers=chosen.n_layers,
+        n_nodes=chosen.n_nodes,
+        loss=loss,
+        options=chosen.options,
+        seed=config.seed,
+    )
+    if why:
+        model.card["about"]["reasons"]["loss"] = why
+    if chosen.begin_with is not None:
+        _take_weights(model, chosen.begin_with)
+    return model
+
+
+def find_lesson(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> Lesson:
+    """How the task is to learn from these pictures: as the user says, else by what they look like. Raises BadOption."""
+
+    def look(of: Dataset, channels: int) -> Callable[[], list[Tensor]]:
+        def some() -> list[Tensor]:
+            order = torch.randperm(len(of.keys), generator=generator(config.seed, "damage"))[:_MOST_LOOKED_AT]
+            if of.photos:
+                return [middle(of.photos[i], channels) for i in order.tolist()]
+            return list(of.source.take(order))
+
+        return some
+
+    if isinstance(dataset, PairedDataset):
+        if chosen.learn_from is not None or chosen.like is not None:
+            raise BadOption("pairs show both sides themselves: leave out --learn-from and --like")
+        return Lesson({})
+    if dataset.form != "picture":
+        return Lesson({})
+    channels = dataset.shape[0]
+    of_one_size = chosen.code_size is not None or chosen.kind not in (None, "direct")
+    return lesson_for(
+        chosen.task,
+        tasks[chosen.task],
+        asked=chosen.learn_from or chosen.options.get("learn_from"),
+        like=None if chosen.like is None else look(read(chosen.like, to_learn=False), channels),
+        look=look(dataset, channels),
+        any_size=not of_one_size and chosen.architecture is None,
+        seeks="level" not in chosen.options,
+    )
+
+
+def teach(model: Model, lesson: Lesson) -> None:
+    """What was measured, into the task; why it learns so, into the card. Raises BadPairing."""
+    if lesson.options.get("learn_from") == "neighbours" and "vector" in model.autoencoder.needs:
+        raise BadPairing(
+            f"neighbours makes pictures of half the size, and {model.kind} with a code of one size takes no others: "
+            f"--learn-from blind_spots"
+        )
+    if lesson.traces is not None:
+        model.task.learn(lesson.traces)
+    if lesson.reason is not None:
+        model.card["about"]["reasons"]["learn_from"] = lesson.reason
+
+
+def _take_weights(model: Model, place: str) -> None:
+    """The autoencoder's weights from another model of the same kind and net. Raises BadPairing, BadModelFile."""
+    other = load_model(place_of(place))
+    for part in ("kind", "architecture", "shape", "target_shape"):
+        if model.card.get(part) != other.card.get(part) and not (part == "shape" and model.net_facts.any_size):
+            raise BadPairing(
+                f"training cannot begin with {place}: its {part} is {other.card.get(part)}, and {model.card.get(part)} "
+                f"was asked for; ask for the same, or leave out --from"
+            )
+    kept = tuple(f"{name}." for name in model.autoencoder.training_only)  # not in the file: these begin anew
+    mine = {name: value for name, value in model.autoencoder.state_dict().items() if name.startswith(kept or ("\0",))}
+    theirs = _fitted_to(other.autoencoder.state_dict(), model.autoencoder.state_dict())
+    model.autoencoder.load_state_dict(mine | theirs)
+
+
+def _fitted_to(theirs: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a net that had fewer or more channels beside the picture (a noise level, a mask): what both have is
+    taken, channels that are new begin without influence, and channels that are gone are left behind."""
+    fitted = {}
+    for name, value in theirs.items():
+        like = wanted.get(name, value)
+        if value.dim() == like.dim() == 4 and value.shape[:1] + value.shape[2:] == like.shape[:1] + like.shape[2:]:
+            both = min(value.shape[1], like.shape[1])
+            grown = torch.zeros_like(like)
+            grown[:, :both] = value[:, :both]
+            value = grown
+        fitted[name] = value
+    return fitted
+
+
+def train_model(
+    model: Model,
+    parts: Parts,
+    chosen: FitSettings,
+    config: TrainingConfig,
+    run: Run | None,
+    progress: Callable[[dict[str, Any]], None],
+) -> tuple[History, dict[str, Any]]:
+    """The one loop, over this model and these sources."""
+    rows = len(parts.training)
+    config = replace(config, batch_size=min(config.batch_size, rows))
+
+    def supply(source: Any) -> Supply:
+        def batch(indices: Tensor, step: Step) -> Batch:
+            examples = source.take(indices, step.generator)
+            if isinstance(examples, Pairs):
+                examples = move_pairs(examples, chosen.shift, step.generator)
+                examples = mirror_pairs(examples, step.generator) if chosen.mirror else examples
+            elif model.form == "picture":
+                examples = move(examples, chosen.shift, step.generator)
+                examples = mirror(examples, step.generator) if chosen.mirror else examples
+            return model.batch(examples, step)
+
+        return Supply(len(source), batch)
+
+    def validation(source: Any) -> Supply:
+        # Patches of validation photographs are drawn once and for all: (photo, patch) names the same pixels always.
+        fixed = source.take(torch.arange(len(source)), generator(config.seed, "validation patches"))
+        return Supply(len(fixed), lambda indices, step: model.batch(fixed[indices], step))
+
+    def facts() -> DataFacts:
+        random = generator(config.seed, "facts")
+        some = parts.training.take(torch.randperm(rows, generator=random)[:1024], random)
+        found = model.facts(some, rows, Step(0, 1, rows, random))
+        return found
+
+    outcome = train(
+        model.autoencoder,
+        supply(parts.training),
+        validation(parts.validation) if parts.validation is not None else None,
+        config,
+        facts=facts if chosen.begin_with is None else None,
+        run=run,
+        progress=progress,
+    )
+    return outcome.history, {**outcome.plan._asdict(), "best_step": outcome.best_step}
+
+
+def train_twin(
+    dataset: Dataset,
+    chosen: FitSettings,
+    config: TrainingConfig,
+    lesson: Lesson,
+    parts: Parts,
+    seconds: float,
+    run: Run | None,
+    progress: Callable[[dict[str, Any]], None],
+) -> Model:
+    """The task's `direct` net on the same data for the same time: what the code costs."""
+    progress({"event": "twin"})
+    plain = replace(chosen, kind=None, architecture=None, code_size=None, n_layers=None, n_nodes=None, begin_with=None)
+    twin = make_model(dataset, plain, config)
+    teach(twin, lesson)
+    budget = replace(config, minutes=max(seconds, 1.0) / 60, epochs=None, steps=None)
+    if run is None:
+        train_model(twin, parts, plain, budget, None, progress)
+        return twin
+    with Run.open(run.folder / TWIN) as beside:
+        train_model(twin, parts, plain, budget, beside, progress)
+    return twin
