@@ -95,6 +95,10 @@ def main() -> None:
                     if key[:2] == (how, name) and (key[2] == "network") == (who == "network")
                 ]  # fmt: skip
                 rows.append({"level": how, "set": name, "of": who, **_summary(part)})
+        for level in LEVELS:
+            part = [value for key, values in found.items() for value in values if key[0] == how and key[3] == level]
+            if part:
+                rows.append({"level": how, "set": "all", "of": f"noise {level}", **_summary(part)})
         every = [value for key, values in found.items() for value in values if key[0] == how]
         rows.append({"level": how, "set": "all", "of": "all", **_summary(every)})
     report(

@@ -240,8 +240,10 @@ class Formula(NamedTuple):
 
     apply: Callable[[Tensor], Tensor]
     """B C H W -> B C H W"""
-    reach: int
-    """Pixels, each way, that an output pixel depends on."""
+    reach: int | None
+    """Pixels, each way, that an output pixel depends on. None: on all."""
+    together: bool = False
+    """Whether all channels go through at once, else one by one."""
 
 
 Window = Callable[[slice, slice], Tensor]

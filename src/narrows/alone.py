@@ -31,6 +31,7 @@ from narrows.model.model import Model
 from narrows.training.config import TrainingConfig
 from narrows.training.loop import Supply, train
 from narrows.training.seeds import generator
+from narrows.using.laying import WAYS, lay, lay_back
 from narrows.using.restore import model_for, restore_photo
 
 SECONDS = 60.0
@@ -188,15 +189,9 @@ def _laid(model: Model, pixels: Tensor) -> Tensor:
     """C H W: the mean result over two flips and a transpose, in all combinations. Not clamped: floats may lie outside
     of [0, 1]."""
     total = torch.zeros_like(pixels)
-    for way in range(8):
-        turned = pixels.flip(1) if way & 1 else pixels
-        turned = turned.flip(2) if way & 2 else turned
-        turned = turned.transpose(1, 2) if way & 4 else turned
-        found = _through(model, turned)
-        found = found.transpose(1, 2) if way & 4 else found
-        found = found.flip(2) if way & 2 else found
-        total += found.flip(1) if way & 1 else found
-    return total / 8
+    for way in range(WAYS):
+        total += lay_back(_through(model, lay(pixels, way)), way)
+    return total / WAYS
 
 
 def _through(model: Any, pixels: Tensor) -> Tensor:

@@ -213,3 +213,101 @@ def test_names_in_vietnamese_and_emoji_come_back(run, photos, denoiser, tmp_path
     (photos / "000.png").rename(tmp_path / "ảnh đẹp 🌸" / "mưa [b]x[-b].png")
     assert run("denoise", "ảnh đẹp 🌸", "--model", denoiser, "--out", "sạch").code == 0
     assert Path("sạch/mưa [b]x[-b].png").exists()
+
+
+# What is asked for beside the results
+
+
+@pytest.fixture
+def noisy(tmp_path: Path, monkeypatch) -> Path:
+    """Two noisy pictures in noisy/ and their truth in clean/."""
+    import numpy as np
+    from PIL import Image
+    from skimage import data
+
+    for number, left in enumerate((100, 220)):
+        clean = data.camera()[100:196, left : left + 96].astype(float)
+        drawn = np.random.default_rng(number).normal(0, 20, clean.shape)
+        for name, array in (("clean", clean), ("noisy", np.clip(clean + drawn, 0, 255))):
+            (tmp_path / name).mkdir(exist_ok=True)
+            Image.fromarray(array.astype(np.uint8)).save(tmp_path / name / f"{number}.png")
+    from narrows.measuring import proof
+
+    monkeypatch.setattr(proof, "filters_for", lambda names, slow: _filters_for(["median", "gaussian"]))
+    return tmp_path / "noisy"
+
+
+def _filters_for(names):
+    from narrows.measuring.classical import filters_for
+
+    return filters_for(names)
+
+
+@pytest.mark.needs_shipped_models
+def test_proof_by_truth_and_its_page_come_with_the_results(run, noisy):
+    ran = run("denoise", "noisy", "--out", "better", "--truth", "clean", "--page", "page.html", "--json")
+    assert ran.code == 0
+    told = ran.json["proof"]
+    assert told["winner"] == "network" and not told["estimated"] and len(told["pictures"]) == 2
+    assert "By the truth (pictures: 2), the network gains" in ran.err
+    assert "By the truth" in Path("page.html").read_text("utf-8")
+    assert sorted(state(Path("better"))) == ["0.png", "1.png"]
+
+
+@pytest.mark.needs_shipped_models
+def test_proof_without_truth_is_estimated_also_for_results_that_are_there(run, noisy):
+    run("denoise", "noisy", "--out", "better")
+    ran = run("denoise", "noisy", "--out", "better", "--proof", "--lang", "vi")
+    assert ran.code == 0 and "2 done already" in ran.err
+    assert "Ước lượng khi không có ảnh thật (số ảnh: 2)" in ran.out
+
+
+@pytest.mark.needs_shipped_models
+def test_a_map_lies_beside_each_result_and_is_not_replaced_unasked(run, noisy, pixels):
+    run("denoise", "noisy/0.png", "--out", "better", "--map")
+    assert pixels("better/0.doubt.png").shape == (96, 96)
+    before = state(Path("better"))
+    ran = run("denoise", "noisy/0.png", "--out", "better", "--map")
+    assert "0.doubt.png is there already" in ran.err and state(Path("better")) == before
+
+
+def test_a_classical_filter_takes_the_networks_place_and_the_next_run_knows_it(run, noisy, pixels):
+    import numpy as np
+    from skimage.filters import median
+
+    assert run("denoise", "noisy", "--out", "a", "--classical", "median=3").code == 0
+    inner = pixels("a/0.png")[1:-1, 1:-1]
+    np.testing.assert_array_equal(inner, median(pixels("noisy/0.png"), np.ones((3, 3)))[1:-1, 1:-1])
+    assert "2 done already" in run("denoise", "noisy", "--out", "a", "--classical", "median=3").err
+    ran = run("denoise", "noisy", "--out", "a", "--classical", "median=5")
+    assert ran.code != 0 and "--force" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["denoise", "--classical", "clahe"], "no classical filter of denoise called 'clahe'"),
+        (["denoise", "--classical", "median", "--model", "x"], "takes the network's place"),
+        (["denoise", "--classical", "median", "--map"], "leave out --map"),
+        (["denoise", "--classical", "median", "--proof"], "leave out --classical"),
+        (["denoise", "--classical", "median", "--level", "5"], "--level is told the network"),
+        (["denoise", "--truth", "nowhere"], "--truth nowhere does not exist"),
+        (["sharpen", "--proof"], "add --truth"),
+        (["denoise", "--page", "page.png"], "--page page.html"),
+        (["denoise", "--only-this", "--map"], "leave out --map"),
+        (["denoise", "--only-this", "--proof"], "leave out --proof"),
+    ],
+)
+def test_what_cannot_be_asked_together_is_refused_before_anything_is_done(run, noisy, words, said):
+    ran = run(words[0], "noisy", "--out", "better", *words[1:])
+    assert ran.code != 0 and said in ran.err
+    assert not Path("better").exists()
+
+
+def test_a_page_that_exists_is_not_replaced_unasked(run, noisy):
+    Path("page.html").write_text("mine")
+    ran = run("denoise", "noisy", "--out", "better", "--classical", "median", "--page", "page.html")
+    assert ran.code != 0 and "page.html" in ran.err and not Path("better").exists()
+    assert Path("page.html").read_text() == "mine"
+    assert run("denoise", "noisy", "--out", "b", "--classical", "median", "--page", "page.html", "--force").code == 0
+    assert "Before and after" in Path("page.html").read_text("utf-8")

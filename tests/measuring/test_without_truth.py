@@ -91,10 +91,30 @@ def test_a_picture_smaller_than_a_block_is_refused(size):
         estimate_gains(torch.rand((1, *size), generator=random()), median, generator=random())
 
 
-def test_a_picture_that_is_all_clipped_gives_numbers_or_a_sentence():
+def test_a_picture_that_is_all_black_and_white_gives_a_sentence():
     stored = noisy((CAMERA > 0.5).float(), 40).clamp(0, 1)
-    gain = estimate_gains(stored, median, generator=random()).gains["network"]
-    assert gain.low <= gain.value <= gain.high
+    with pytest.raises(BadData, match="black or white"):
+        estimate_gains(stored, median, generator=random())
+
+
+@pytest.mark.needs_shipped_models
+def test_noise_that_black_and_white_cut_off_is_not_taken_for_less_noise():
+    clean = (1.6 * CAMERA - 0.3).clamp(0, 1)  # a third of it is black or white
+    stored = noisy(clean, 25).clamp(0, 1)
+    gain = estimate_gains(stored, network, generator=random()).gains["network"]
+    assert gain.low <= true_gain(network, stored, clean) <= gain.high
+    assert gain.high - gain.low < 5
+
+
+@pytest.mark.needs_shipped_models
+def test_what_the_network_gains_over_another_is_surer_than_either_gain():
+    picture = noisy(CAMERA, 25)
+    found = estimate_gains(picture, network, {"median 3": median}, generator=random())
+    over, (mine, other) = found.overs["median 3"], found.gains.values()
+    assert over.value == pytest.approx(mine.value - other.value)
+    true = true_gain(network, picture, CAMERA) - true_gain(median, picture, CAMERA)
+    assert over.low <= true <= over.high
+    assert over.high - over.low < 0.8 * (mine.high - mine.low)
 
 
 # Where nothing is taken for granted of the restorer

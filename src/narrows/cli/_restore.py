@@ -12,9 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from narrows._errors import BadOption
-from narrows.cli._fit import name_and_value, plain_type
+from narrows.cli._fit import Language, name_and_value, plain_type
 from narrows.cli._output import Output
 from narrows.cli._parts import REQUIRED, UNKNOWN, Option, Part, parts_of
+from narrows.cli._proof import Asked, Lang, Mapped, Page, Proved, Truth, beside
 from narrows.cli._verb import warm_up
 
 _MOST_SHOWN = 20
@@ -59,6 +60,11 @@ def restore(
     force: Force = False,
     recursive: Recursive = True,
     engine: Engine = "torch",
+    proof: Proved = False,
+    truth: Truth = None,
+    map: Mapped = False,
+    page: Page = None,
+    lang: Lang = Language.en,
 ) -> dict[str, Any]:
     """Make pictures better with a model of yours.
 
@@ -66,7 +72,8 @@ def restore(
     nothing is replaced without --force.
     """
     chosen = dict(name_and_value(text) for text in options or [])
-    return _restored(out, "restore", None, paths, to, strength, force, recursive, model, engine, chosen)
+    asked = Asked(proof or truth is not None, truth, None, map, page, lang)
+    return _restored(out, "restore", None, paths, to, strength, force, recursive, model, engine, chosen, asked)
 
 
 def task_verbs() -> dict[str, Callable[..., dict[str, Any]]]:
@@ -83,19 +90,21 @@ def make_verb(part: Part) -> Callable[..., dict[str, Any]]:
     names = [one.name for one in mine]
     if part.facts.get("alone"):
         mine += inspect.signature(_alone, eval_str=True).parameters.values()
+    last = inspect.signature(beside, eval_str=True).parameters.values()
 
     def work(out: Output, **given: Any) -> dict[str, Any]:
         own = {name: value for name in names if (value := given.pop(name)) is not None}
+        asked = Asked.taken_from(given)
         only_this, seconds = given.pop("only_this", False), given.pop("seconds", None)
         if only_this:
-            return _restored_alone(out, part.name, seconds, options=own, **given)
+            return _restored_alone(out, part.name, seconds, options=own, asked=asked, **given)
         if seconds is not None:
             raise BadOption(f"--seconds {seconds:g} is how long to learn from a picture alone: add --only-this")
-        return _restored(out, part.name, part.name, options=own, **given)
+        return _restored(out, part.name, part.name, options=own, asked=asked, **given)
 
     first, *rest = shared.values()
     parameters = [
-        one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (first, rest[0], rest[1], *mine, *rest[2:])
+        one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (first, rest[0], rest[1], *mine, *rest[2:], *last)
     ]
     work.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     work.__doc__ = (
@@ -156,6 +165,7 @@ def _restored(
     model: str | None,
     engine: str,
     options: dict[str, Any],
+    asked: Asked,
     through: Callable[[Any], Any] | None = None,
     unusual: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -170,6 +180,9 @@ def _restored(
 
     check_engine(engine)
     task, place = task or "reconstruct", zoo.place_of(model) if model else None
+    asked.check(task, place, force)
+    if asked.classical:
+        through, unusual = asked.filter(task, strength, options), {"classical": asked.classical}
     how = how_of(task, place, strength, options | (unusual or {}), engine)
     plan = plan_files(paths, folder, how=how, force=force, recursive=recursive)
     say_left_out(out, plan.skipped)
@@ -184,17 +197,25 @@ def _restored(
     if done.written:
         where = done.written[0] if len(done.written) == 1 else folder
         out.say(f"{len(done.written)} of {len(plan.jobs)} written: {where}" if len(plan.jobs) > 1 else f"{where}")
+    more = asked.deliver(
+        out, (*plan.already, *plan.jobs), paths, verb=verb, task=task, model=place, force=force, options=options
+    )
     return {
         "written": done.written, "already": done.already, "failed": pairs(done.failed),
         "skipped": pairs(plan.skipped), "notes": done.notes,
-    }  # fmt: skip
+    } | more  # fmt: skip
 
 
 def _restored_alone(
     out: Output, task: str, seconds: float | None, *, paths: list[str], to: Path | None, strength: float, force: bool,
-    recursive: bool, model: str | None, engine: str, options: dict[str, Any],
+    recursive: bool, model: str | None, engine: str, options: dict[str, Any], asked: Asked,
 ) -> dict[str, Any]:  # fmt: skip
     """Each picture by what it teaches itself."""
+    for name, value in (("proof", asked.proof and not asked.truth), ("classical", asked.classical), ("map", asked.map)):
+        if value:
+            raise BadOption(
+                f"--only-this says by itself how it compares, and keeps no model to judge: leave out --{name}"
+            )
     if model is not None:
         raise BadOption(f"--only-this learns anew from each picture; leave out --model {model}")
     if engine != "torch":
@@ -219,7 +240,7 @@ def _restored_alone(
 
         unusual = {"only_this": True, "seconds": trained}
         done = _restored(
-            out, task, task, paths, to, strength, force, recursive, None, "torch", options, through, unusual
+            out, task, task, paths, to, strength, force, recursive, None, "torch", options, asked, through, unusual
         )
     alone = [
         {"file": name, "level": one.level, "steps": one.steps, "verdict": one.verdict, "gain": one.gain,

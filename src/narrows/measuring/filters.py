@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from narrows.measuring.classical import ClassicalFilter, filters_for
+from narrows._contract import AbstractTask, Batch, Formula, Step
+from narrows._errors import BadOption, NotSupported, UnknownName
+from narrows._registry import tasks
+from narrows.measuring.classical import ClassicalFilter, all_filters, filters_for
 from narrows.measuring.classical._filter import label
 from narrows.measuring.metrics import psnr
 
@@ -17,6 +20,8 @@ _CHOSEN_BY_SIDE = 192
 """Pixels: settings are chosen on the middles of pictures, which is quick and says the same."""
 _FIRST = 6
 """Pictures that all settings of a filter are tried on; the best of each filter is then tried on all."""
+_REACH = 48
+"""Pixels around a tile that a filter sees: more than any of them looks at to any effect."""
 DEFAULT = ("gaussian", "median", "non_local_means")
 
 
@@ -61,6 +66,59 @@ def best_filter(
             )  # fmt: skip
     assert best is not None  # the default filters are always there
     return best
+
+
+def read_filter(text: str, task: AbstractTask) -> tuple[ClassicalFilter, Any]:
+    """ "bm3d" or "unsharp_mask=2,0.7" -> the filter and its setting, the middle one of its ladder where none is said.
+
+    Raises UnknownName for filters that are none of the task's, NotSupported where a package is missing, BadOption.
+    """
+    name, marked, said = text.partition("=")
+    mine = task.classical or DEFAULT
+    if name not in mine:
+        raise UnknownName.of(f"classical filter of {tasks.name_of(task)}", name, mine)
+    if name not in all_filters():
+        raise NotSupported(f"the package {name} is not installed: pip install {name}")
+    one = all_filters()[name]
+    if one.sees_extra:
+        raise NotSupported(f"{name} fills what a mask hides and is no verb of its own: leave out --classical")
+    usual = one.settings[len(one.settings) // 2]
+    return one, _read_setting(text, said, name, usual) if marked else usual
+
+
+def _read_setting(text: str, said: str, name: str, usual: Any) -> Any:
+    """Numbers of the same kinds as the usual setting's."""
+    like: tuple[Any, ...] = usual if isinstance(usual, tuple) else () if usual is None else (usual,)
+    try:
+        read = tuple(type(each)(part) for each, part in zip(like, said.split(","), strict=True))
+    except ValueError:
+        read = ()
+    if not like or not read or not all(0 < number < 1e4 for number in read):
+        takes = f"{name}={','.join(f'{each:g}' for each in like)}" if like else f"{name} (it has no setting)"
+        raise BadOption(f"--classical {text} came; such as --classical {takes}")
+    return read if isinstance(usual, tuple) else read[0]
+
+
+class Filtered(AbstractTask):
+    """A classical filter in the place of a task's network: what `restore_photo` takes as a model."""
+
+    def __init__(self, task: AbstractTask, one: ClassicalFilter, setting: Any) -> None:
+        super().__init__()
+        self.filter, self.setting, self.scale, self.margin = one, setting, task.scale, task.margin  # type: ignore[misc]
+        self.enlarge = task.enlarge  # type: ignore[method-assign]
+
+    def example(self, pictures: Tensor, step: Step) -> Batch:
+        """There is nothing to learn."""
+        raise NotImplementedError
+
+    def exact(self, **options: Any) -> Formula:
+        if options:
+            raise BadOption(f"--{next(iter(options))} is told the network; leave it out beside --classical")
+
+        def apply(pixels: Tensor) -> Tensor:
+            return torch.stack([self.filter.apply(one, self.setting).clamp(0, 1) for one in pixels])
+
+        return Formula(apply, None if self.filter.whole else _REACH, together=True)
 
 
 def _with_setting(candidate: ClassicalFilter, setting: Any) -> Callable[[Tensor], Tensor]:

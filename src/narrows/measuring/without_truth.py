@@ -12,6 +12,7 @@ one is not good enough: at a gain of 9 dB an error of 2 % in the variance is 0.7
 - A net that was trained for the least squared error gives nearly the mean of what the clean pixel may be, for which
   error = noise * gradient (Tweedie's formula): the gain is about 1 / gradient, whatever the variance.
 - Where the gradient is small, in smooth parts, `change` is the noise itself: that is where the variance is measured.
+- In a stored picture black and white cut the noise off: pixels near them are left out, and taken to gain as the others.
 
 The network's error comes from both, weighted by how sure each is, and every other filter's from the network's by the
 difference of their two risk estimates, in which the noise's variance nearly cancels.
@@ -48,8 +49,12 @@ _LEAST_ERROR = 1e-3
 """Of the noise: an error that `estimated_gain` finds less, or below 0, is taken as this."""
 _SMOOTH = 0.4
 """Share of the blocks, those of the smallest gradient, in which the noise is measured."""
-_MOST_CLIPPED = 0.1
-"""Share of a block's pixels outside (0, 1), or at its ends, beyond which its noise is no longer the noise."""
+_ROOM = 2.5
+"""Standard deviations of the noise between a pixel and black or white: nearer, stored pictures have it cut off."""
+_SAFE_BLOCK, _LEAST_SAFE = 0.5, 0.1
+"""Share of a block, and of the picture, whose noise must be whole."""
+_HIDDEN = 0.3
+"""The relative spread of the error that is left where black or white cut the noise off, over that of the others."""
 _LEAST_LEVEL = 1.0
 """Units of 1/255: below, 8-bit pictures hold little but their rounding."""
 _RATIO, _RATIO_A_UNIT, _RATIO_UNEVEN = 1.0, 0.0037, 0.6
@@ -58,8 +63,12 @@ it is not even (docs/log.md)."""
 _MOST_UNEVEN = 0.25
 _SPREAD, _SPREAD_A_UNIT = 0.05, 0.0025
 """The relative spread of that ratio over pictures."""
+_FOUND = 1.3
+"""Times as wide, where the level was not told: pictures whose texture passes for noise (docs/log.md)."""
 _LEAST_SHARE = 0.05
 """Of the noise's variance: a smaller change says nothing of the noise."""
+_DECIBELS = 10 / math.log(10)
+"""Decibels that a relative change is worth, where it is small."""
 _SURE_OF = 1.96
 """Standard deviations in a 95 % interval, each way."""
 
@@ -71,6 +80,9 @@ class Gains(NamedTuple):
     """Standard deviation of the noise, its root mean square over the picture, in units of 1/255."""
     gains: dict[str, Interval]
     """Restorer to decibels over the untouched picture, with a 95 % interval."""
+    overs: dict[str, Interval]
+    """Of each of the others: decibels that the network gains over it. An error in the noise's variance moves both gains
+    alike, so these are surer than the difference of two gains looks."""
 
     @property
     def best(self) -> str:
@@ -101,13 +113,20 @@ def estimate_gains(
     rough = 255 * math.sqrt(max(0.0, float(variance.mean())))
     if rough < _LEAST_LEVEL:
         raise BadData(f"noise of {rough:.2g} units of 1/255 is too little to judge a gain by")
-    seen = _Seen(picture, variance / variance.mean(), _signs(picture, generator), rough)
+    safe = _unclipped(picture, result, variance)
+    if float(safe.mean()) < _LEAST_SAFE:
+        raise BadData("too much of it is black or white to judge a gain by")
+    shape = variance / ((variance * safe).sum() / safe.sum())
+    seen = _Seen(picture, shape, _signs(picture, generator), safe, rough)
     looks = {"network": seen.look(network, result)}
     for name, restorer in (others or {}).items():
         looks[name] = seen.look(restorer, restorer(picture))
     noise, doubt = _noise(seen, looks["network"], None if level is None else (level / 255) ** 2)
+    mine = looks["network"]
     return Gains(
-        255 * math.sqrt(noise), {name: _gain(looks["network"], look, noise, doubt) for name, look in looks.items()}
+        255 * math.sqrt(noise),
+        {name: _gain(mine, look, noise, doubt, seen.hidden) for name, look in looks.items()},
+        {name: _over(mine, look, noise, doubt, seen.hidden) for name, look in looks.items() if look is not mine},
     )
 
 
@@ -158,32 +177,56 @@ class _Seen(NamedTuple):
     shape: Tensor
     """Variance of the noise over its mean, at every pixel."""
     signs: Tensor
+    safe: Tensor
+    """1 where the noise is whole, 0 where black or white cut it off. Everything is a mean over the former."""
     level: float
     """Of the noise, roughly, in units of 1/255."""
 
     @property
     def count(self) -> int:
-        return self.picture.numel()
+        return int(self.safe.sum())
+
+    @property
+    def hidden(self) -> float:
+        """Share of the pixels of which nothing is known."""
+        return 1 - float(self.safe.mean())
 
     def look(self, restorer: Restorer, result: Tensor) -> _Look:
         slopes = self.shape * _slopes(restorer, self.picture, result, self.signs, self.level / 255)
         change = (result - self.picture).square()
-        gradients = _blocks(slopes)
-        spread = max(0.0, float(slopes.square().mean() - gradients.square().mean()))
-        gradient = min(1.0, max(1 / self.count, float(slopes.mean())))
+        gradients = self.blocks(slopes)
+        spread = max(0.0, self.mean(slopes.square()) - float(gradients.square().nanmean()))
+        gradient = min(1.0, max(1 / self.count, self.mean(slopes)))
         return _Look(
-            result, float(change.mean()), gradient, math.sqrt(spread / self.count), _blocks(change), gradients
+            result, self.mean(change), gradient, math.sqrt(spread / self.count), self.blocks(change), gradients
         )  # fmt: skip
+
+    def mean(self, values: Tensor) -> float:
+        """Of C H W."""
+        return float((values * self.safe).sum() / self.count)
+
+    def blocks(self, values: Tensor) -> Tensor:
+        """C H W -> N: means over blocks and channels; not a number where black or white cut most of the noise off."""
+        share = _blocks(self.safe)
+        return torch.where(share >= _SAFE_BLOCK, _blocks(values * self.safe) / share.clamp_min(1e-3), torch.nan)
+
+
+def _unclipped(picture: Tensor, result: Tensor, variance: Tensor) -> Tensor:
+    """C H W: 1 where noise of this variance stays inside of [0, 1], as the result tells; all where none is cut off."""
+    if float(picture.min()) < 0 or float(picture.max()) > 1:
+        return torch.ones_like(picture)
+    room = _ROOM * variance.clamp_min(0).sqrt()
+    return ((result > room) & (result < 1 - room)).to(picture)
 
 
 def _noise(seen: _Seen, looked: _Look, known: float | None) -> tuple[float, float]:
     """Variance of the noise, and its relative standard deviation: what both ways of knowing the error agree on."""
-    shapes = _blocks(seen.shape)
-    clipped = _blocks(((seen.picture <= 0) | (seen.picture >= 1)).to(seen.picture)) > _MOST_CLIPPED
-    order = (looked.gradients / shapes).masked_fill(clipped, torch.inf).argsort()
-    smooth = order[: max(1, math.ceil(_SMOOTH * (int((~clipped).sum()) or len(order))))]
+    shapes = seen.blocks(seen.shape)
+    order = (looked.gradients / shapes).nan_to_num(torch.inf).argsort()
+    whole = int(looked.gradients.isfinite().sum())
+    smooth = order[: max(1, math.ceil(_SMOOTH * whole))]
     passed = min(0.9, max(0.0, float(looked.gradients[smooth].mean() / shapes[smooth].mean())))
-    uneven = min(_MOST_UNEVEN, float(seen.shape.var(correction=0)))
+    uneven = min(_MOST_UNEVEN, seen.mean((seen.shape - 1).square()))
     expected = _RATIO + _RATIO_A_UNIT * seen.level - _RATIO_UNEVEN * uneven
     trusted = _SPREAD + _SPREAD_A_UNIT * seen.level
     rough = known or (seen.level / 255) ** 2
@@ -204,19 +247,43 @@ def _noise(seen: _Seen, looked: _Look, known: float | None) -> tuple[float, floa
     share = 1 + max(ratio, 0.1 * by_net) - 2 * looked.gradient  # of the noise's variance, in the change
     if share < _LEAST_SHARE:  # nearly nothing was taken out, which does not tell how much there is
         return rough, max(off, trusted)
-    return looked.change / share, spread / share
+    return looked.change / share, spread / share * (1.0 if known else _FOUND)
 
 
-def _gain(network: _Look, look: _Look, noise: float, doubt: float) -> Interval:
-    """Decibels. The noise's variance is doubtful, and what two restorers did apart from one another is chance too."""
-    apart = float((look.result - network.result).square().mean())
-    ratio = max(look.change / noise - 1 + 2 * look.gradient, 1e-4)
+def _gain(network: _Look, look: _Look, noise: float, doubt: float, hidden: float) -> Interval:
+    """Decibels. The noise's variance is doubtful, what two restorers did apart from one another is chance too, and of
+    a share of the pixels nothing is known."""
+    ratio = _ratio(look, noise)
     deviation = math.hypot(
-        look.change / noise * doubt, 2 * math.sqrt(apart / noise / look.result.numel()), 2 * look.chance
+        look.change / noise * doubt, _apart(network, look, noise), 2 * look.chance, _HIDDEN * hidden * ratio
     )
     value = -10 * math.log10(ratio)
-    half = _SURE_OF * 10 / math.log(10) * deviation / ratio
+    half = _SURE_OF * _DECIBELS * deviation / ratio
     return Interval(value, value - half, value + half)
+
+
+def _over(network: _Look, look: _Look, noise: float, doubt: float, hidden: float) -> Interval:
+    """Decibels that the network gains over the other. What the variance is wrong by, moves both ratios: only the
+    difference of what it moves them by is doubt."""
+    mine, other = _ratio(network, noise), _ratio(look, noise)
+    moved = (look.change / other - network.change / mine) / noise
+    deviation = math.hypot(
+        moved * doubt, _apart(network, look, noise) / other, 2 * look.chance / other, 2 * network.chance / mine,
+        _HIDDEN * hidden,
+    )  # fmt: skip
+    value = 10 * math.log10(other / mine)
+    half = _SURE_OF * _DECIBELS * deviation
+    return Interval(value, value - half, value + half)
+
+
+def _ratio(look: _Look, noise: float) -> float:
+    """The error that is left over the noise's variance."""
+    return max(look.change / noise - 1 + 2 * look.gradient, 1e-4)
+
+
+def _apart(network: _Look, look: _Look, noise: float) -> float:
+    """The chance in what two restorers did apart from one another, in units of the noise's variance."""
+    return 2 * math.sqrt(float((look.result - network.result).square().mean()) / noise / look.result.numel())
 
 
 def _blocks(values: Tensor) -> Tensor:

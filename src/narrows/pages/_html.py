@@ -1,11 +1,14 @@
 """Writing HTML so that nobody's file name can become markup: whatever is not `Markup` is escaped, everywhere.
 
 `h("td", name, class_="number")` is the only way to an element, and it escapes children and attributes alike. A page
-also carries a policy that forbids scripts and the network, as a second lock on the same door.
+also carries a policy that forbids the network and all scripts, but for one that a page was made with, known by its
+hash: a second lock on the same door.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import re
 from collections.abc import Iterable, Sequence
@@ -15,7 +18,7 @@ from pathlib import Path
 from narrows._files import write_atomically
 
 _VOID = frozenset({"br", "hr", "img", "input", "meta"})
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'{script}"
 _CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160)), "�")
 
 
@@ -115,20 +118,24 @@ def command_block(text: str) -> Markup:
     return h("pre", h("code", text))
 
 
-def page(title: str, body: Child, *, lang: str) -> str:
-    """A whole document: styled, readable on a phone, light or dark as the reader's system is, nothing from outside."""
+def page(title: str, body: Child, *, lang: str, script: str = "") -> str:
+    """A whole document: styled, readable on a phone, light or dark as the reader's system is, nothing from outside.
+    `script` is our own text, never a user's, and runs when the page is there; a page is whole without it."""
     style = resources.files("narrows.pages").joinpath("style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = _POLICY.format(script=f"; script-src 'sha256-{digest}'" if script else "")
     head = h(
         "head",
         h("meta", charset="utf-8"),
-        h("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        h("meta", http_equiv="Content-Security-Policy", content=policy),
         h("meta", name="viewport", content="width=device-width, initial-scale=1"),
         h("meta", name="color-scheme", content="light dark"),
         h("meta", name="generator", content="narrows"),
         h("title", title),
         h("style", Markup(style)),
     )
-    return "<!doctype html>\n" + h("html", head, h("body", body), lang=lang) + "\n"
+    last = h("script", Markup(script)) if script else None
+    return "<!doctype html>\n" + h("html", head, h("body", body, last), lang=lang) + "\n"
 
 
 def write_page(path: str | Path, document: str) -> Path:

@@ -366,6 +366,30 @@ WORDS: dict[str, tuple[str, str]] = {
         "Ảnh để riêng và ảnh dựng lại từ mã.",
     ),
     "compared new": ("New pictures, drawn and not chosen.", "Ảnh mới, được sinh ra và không chọn lọc."),
+    # Before and after
+    "before after": ("Before and after: {verb}", "Trước và sau: {verb}"),
+    "before": ("before", "ban đầu"),
+    "after": ("after", "kết quả"),
+    "slider hint": (
+        "Draw the line over a picture, or use the arrow keys: left of it is what came, right of it the result. Whole "
+        "pictures are reduced to fit; the detail beside each is shown pixel by pixel, at twice its size.",
+        "Kéo vạch ngang qua ảnh, hoặc dùng phím mũi tên: bên trái là ảnh ban đầu, bên phải là kết quả. Ảnh toàn cảnh "
+        "được thu nhỏ cho vừa; chi tiết bên cạnh hiển thị từng điểm ảnh, phóng to gấp đôi.",
+    ),
+    "slider part": ("{n} of {all} pictures, at even distances through all.", "{n} trong {all} ảnh, lấy cách đều."),
+    "slider label": ("{name}: how much of it is shown as it came", "{name}: phần hiển thị của ảnh ban đầu"),
+    "what was gained": ("What was gained", "Cải thiện được bao nhiêu"),
+    "gained intro": (
+        "Decibels nearer to the truth, each with its 95\u00a0% interval, judged on the middle of each picture.",
+        "Số decibel gần ảnh thật hơn, kèm khoảng tin cậy 95\u00a0%, đánh giá trên phần giữa của mỗi ảnh.",
+    ),
+    "over what came": ("over what came", "so với ảnh ban đầu"),
+    "over filter": ("over the filter", "so với bộ lọc"),
+    "the filter": ("filter", "bộ lọc"),
+    "filter command": (
+        "To have the filter's result instead, add --classical {name}.",
+        "Để lấy kết quả của bộ lọc, thêm --classical {name}.",
+    ),
 }  # fmt: skip
 
 

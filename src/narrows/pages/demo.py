@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from narrows.measuring.judge import Judgement
@@ -16,7 +15,7 @@ from narrows.measuring.metrics import psnr
 from narrows.model.model import Model
 from narrows.pages._html import Child, Markup, command_block, h, page, prose, section, unbroken, write_page
 from narrows.pages._numbers import count, duration, number
-from narrows.pages._pictures import Shown, cards, look, strip
+from narrows.pages._pictures import Shown, cards, look, strip, telling_detail
 from narrows.pages._words import Say
 from narrows.pages.fitted import spread_out, verdict_block
 
@@ -135,7 +134,7 @@ def _photo(photo: DemoPhoto, say: Say) -> Markup:
         Shown(say("restored"), [photo.restored], [f"{by_net:.1f} dB"]),
         Shown(say("clean"), [photo.clean], [""]),
     ]
-    cut = telling_detail(photo.clean)
+    cut = telling_detail(photo.clean, _DETAIL)
     details = [Shown(version.label, [version.pictures[0][:, cut[0], cut[1]]]) for version in versions]
     return section(
         say("demo photo"),
@@ -161,22 +160,6 @@ def _photo_verdict(before: float, by_filter: float, by_net: float, name: str, sa
     else:
         mood, told = "good", say("photo good", gain=f"{gain:.1f}", over=f"{over:.1f}", filter=name)
     return h("div", prose(unbroken(told)), class_=f"verdict {mood}")
-
-
-def telling_detail(picture: Tensor, side: int = _DETAIL) -> tuple[slice, slice]:
-    """Rows and columns of the square of `side` pixels (or less) with most texture: there noise and blur tell apart.
-
-    Texture is what a 5x5 mean takes away, at most 0.08 a pixel, so that one hard edge does not outweigh many fine ones.
-    """
-    height, width = picture.shape[1:]
-    side = min(side, height, width)
-    step = max(1, side // 4)
-    grey = picture.float().mean(0)[None, None]
-    texture = (grey - F.avg_pool2d(grey, 5, 1, padding=2, count_include_pad=False)).abs().clamp_max(0.08)
-    varies = F.avg_pool2d(texture, side, step)
-    at = int(varies.flatten().argmax())
-    top, left = (at // varies.shape[3]) * step, (at % varies.shape[3]) * step
-    return slice(top, top + side), slice(left, left + side)
 
 
 def _no_photo(say: Say) -> Markup:

@@ -74,14 +74,14 @@ def restore_tensor(
         return pixels[..., rows, cols]
 
     height, width = pixels.shape[2:]
-    options = _looked(task, own, (height, width), options)
-    window, size = _enlarged(task, own, (height, width))
+    options = looked(task, own, (height, width), options)
+    window, size = enlarged(task, own, (height, width))
     out = pixels.new_empty((*pixels.shape[:2], *size))
 
     def put(part: Tensor, rows: slice, cols: slice) -> None:
         out[..., rows, cols] = part if strength == 1 else _blend(window(rows, cols), part, strength)
 
-    _in_tiles(model, pixels.shape[1], size, window, put, tile, engine, options)
+    in_tiles(way_of(model, pixels.shape[1], size, engine, options), pixels.shape[1], size, window, put, tile, options)
     return out.clamp_(0, 1)
 
 
@@ -107,8 +107,8 @@ def restore_photo(
     def own(rows: slice, cols: slice) -> Tensor:
         return photo.tensor(rows, cols)[None]
 
-    options = _looked(task, own, photo.shape[1:], options)
-    window, size = _enlarged(task, own, photo.shape[1:])
+    options = looked(task, own, photo.shape[1:], options)
+    window, size = enlarged(task, own, photo.shape[1:])
     result = photo if task.scale == 1 else photo.enlarged(task.scale)
     # Not-a-numbers are kept from the array that is written over, so an enlarged one can be written over in place.
     out = result.blank() if result is photo else result.array
@@ -117,7 +117,7 @@ def restore_photo(
         part = part if strength == 1 else _blend(window(rows, cols), part, strength)
         result.put(out, part[0], rows, cols)
 
-    _in_tiles(model, photo.shape[0], size, window, put, tile, engine, options)
+    in_tiles(way_of(model, photo.shape[0], size, engine, options), photo.shape[0], size, window, put, tile, options)
     return result.with_array(out)
 
 
@@ -174,7 +174,7 @@ def _related(model: Model, pixels: Tensor, strength: float, engine: str, options
             f"resizes"
         )
     _, _, height, width = pixels.shape
-    options = _looked(model.task, lambda rows, cols: pixels[..., rows, cols], (height, width), options)
+    options = looked(model.task, lambda rows, cols: pixels[..., rows, cols], (height, width), options)
     ready = model.task.prepare(pixels, **options)
     return model.task.finish(ready, net_of(model, engine)(ready)).clamp_(0, 1)
 
@@ -198,7 +198,7 @@ def _blend(before: Tensor, after: Tensor, strength: float) -> Tensor:
     return before + strength * (after - before)
 
 
-def _looked(task: AbstractTask, window: Window, size: tuple[int, int], options: dict[str, Any]) -> dict[str, Any]:
+def looked(task: AbstractTask, window: Window, size: tuple[int, int], options: dict[str, Any]) -> dict[str, Any]:
     """The options, checked, with what the task finds in the whole picture."""
     parameters = inspect.signature(task.prepare).parameters.values()
     known = [one.name for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
@@ -208,8 +208,9 @@ def _looked(task: AbstractTask, window: Window, size: tuple[int, int], options: 
     return options | task.look(window, size, **options)
 
 
-def _enlarged(task: AbstractTask, window: Window, size: tuple[int, int]) -> tuple[Window, tuple[int, int]]:
-    """The picture as the task enlarges it: of every window only what it takes is enlarged."""
+def enlarged(task: AbstractTask, window: Window, size: tuple[int, int]) -> tuple[Window, tuple[int, int]]:
+    """The picture as `task` enlarges it, seen through a window, and its size: of every window only what it takes is
+    enlarged."""
     scale, margin = task.scale, task.margin
     if scale == 1:
         return window, size
@@ -226,7 +227,7 @@ def _enlarged(task: AbstractTask, window: Window, size: tuple[int, int]) -> tupl
     return larger, (size[0] * scale, size[1] * scale)
 
 
-class _Way(NamedTuple):
+class Way(NamedTuple):
     """How a tile passes."""
 
     through: Callable[[Tensor, Tile, dict[str, Any]], Tensor]
@@ -238,13 +239,16 @@ class _Way(NamedTuple):
     reach: int | None
 
 
-def _way_of(model: Model | AbstractTask, size: tuple[int, int], engine: str, options: dict[str, Any]) -> _Way:
+def way_of(
+    model: Model | AbstractTask, channels: int, size: tuple[int, int], engine: str, options: dict[str, Any]
+) -> Way:
     """Through the model's net, or by the task's formula. Raises NotSupported, BadData."""
     if not isinstance(model, Model):
         formula = model.exact(**options)
         if formula is None:
             raise NotSupported(f"{tasks.name_of(model)} needs a model: --model DIR")
-        return _Way(lambda seen, one, _: cut(formula.apply(seen), one), 1, 1, formula.reach)
+        together = channels if formula.together else 1
+        return Way(lambda seen, one, _: cut(formula.apply(seen), one), together, 1, formula.reach)
     if model.form != "picture":
         raise NotSupported("this model is for tables and restores no pictures; fit one on pictures first")
     whole = "whole" in model.autoencoder.needs or "grid" in model.autoencoder.needs
@@ -260,22 +264,20 @@ def _way_of(model: Model | AbstractTask, size: tuple[int, int], engine: str, opt
         ready = model.task.prepare(pad_to(seen, stride), **options).contiguous(memory_format=torch.channels_last)
         return model.task.finish(cut(ready, one), cut(net(ready), one))
 
-    return _Way(through, model.shape[0], stride, model.net_facts.reach if whole else None)
+    return Way(through, model.shape[0], stride, model.net_facts.reach if whole else None)
 
 
 @torch.no_grad()
-def _in_tiles(
-    model: Model | AbstractTask,
+def in_tiles(
+    way: Way,
     channels: int,
     size: tuple[int, int],
     window: Window,
     put: Callable[[Tensor, slice, slice], None],
     tile: int,
-    engine: str,
     options: dict[str, Any],
 ) -> None:
     """`window` gives pixels of the picture, `put` takes results; one tile after the other."""
-    way = _way_of(model, size, engine, options)
     if way.channels not in (1, 3, channels):
         raise BadData(
             f"a picture of {channels} channels came; this model takes {way.channels}: convert it, or take a grey model"

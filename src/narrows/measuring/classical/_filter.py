@@ -22,6 +22,8 @@ class ClassicalFilter(NamedTuple):
     """(C H W in [0, 1], setting) -> C H W; with `sees_extra`, C+extra H W -> C H W."""
     sees_extra: bool = False
     """True where it needs the channels beside the picture: a mask."""
+    whole: bool = False
+    """True where every pixel depends on all the others, so that a picture cannot be cut into tiles."""
     slow: bool = False
     """True where a picture of 320x320 takes much more than a second."""
     package: str | None = None

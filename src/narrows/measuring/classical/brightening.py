@@ -44,7 +44,7 @@ def auto_levels(picture: Tensor, percent: float) -> Tensor:
 
 FILTERS = (
     ClassicalFilter("gamma", "gamma", (0.25, 0.35, 0.45, 0.55, 0.7, 0.85), gamma),
-    ClassicalFilter("clahe", "CLAHE", (0.005, 0.01, 0.03, 0.1), clahe),
-    ClassicalFilter("equalise", "histogram equalisation", (0.3, 0.6, 1.0), equalise),
-    ClassicalFilter("auto_levels", "auto levels", (0.1, 0.5, 2.0), auto_levels),
+    ClassicalFilter("clahe", "CLAHE", (0.005, 0.01, 0.03, 0.1), clahe, whole=True),
+    ClassicalFilter("equalise", "histogram equalisation", (0.3, 0.6, 1.0), equalise, whole=True),
+    ClassicalFilter("auto_levels", "auto levels", (0.1, 0.5, 2.0), auto_levels, whole=True),
 )

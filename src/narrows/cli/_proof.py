@@ -1,0 +1,181 @@
+"""What stands beside restored pictures when it is asked for: proof, the classical filter, a map of doubt, a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from narrows._errors import BadData, BadOption
+from narrows.cli._fit import Language
+from narrows.cli._output import Output
+from narrows.cli._verb import command_line
+
+Proved = Annotated[
+    bool,
+    typer.Option(
+        "--proof", help="Say how much was gained, beside the best classical filter: by --truth, else estimated."
+    ),
+]
+Truth = Annotated[
+    Path | None,
+    typer.Option("--truth", help="Folder of the true pictures under the same names, for --proof.", show_default=False),
+]
+Classical = Annotated[
+    str | None,
+    typer.Option(
+        "--classical", metavar="FILTER", help="Use this classical filter instead of a network, such as bm3d or "
+        "unsharp_mask=2,0.7.", show_default=False,
+    ),
+]  # fmt: skip
+Mapped = Annotated[
+    bool,
+    typer.Option("--map", help="Beside each result, NAME.doubt.png: brighter where the network may have invented."),
+]
+Page = Annotated[
+    Path | None,
+    typer.Option("--page", help="An HTML page that shows before and after under a slider.", show_default=False),
+]
+Lang = Annotated[Language, typer.Option("--lang", help="Language of the page and of the proof.")]
+
+_WHITE = 0.1
+"""Disagreement, of the whole range, that is white in a map: 25 of 255."""
+
+
+class Asked(NamedTuple):
+    """What the user wants beside the results."""
+
+    proof: bool = False
+    truth: Path | None = None
+    classical: str | None = None
+    map: bool = False
+    page: Path | None = None
+    lang: Language = Language.en
+
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> Asked:
+        """What of a verb's arguments is meant for here; they are taken out."""
+        found = cls(**{name: given.pop(name) for name in cls._fields})
+        return found._replace(proof=found.proof or found.truth is not None)
+
+    def check(self, task: str, model: Any, force: bool) -> None:
+        """Everything that can be refused before a picture is read. Raises BadOption, BadData, NotSupported,
+        UnknownName, WouldOverwrite."""
+        from narrows._files import refuse_to_overwrite
+        from narrows.measuring.proof import check_estimate
+
+        if self.classical and (model is not None or self.map):
+            other = "--map" if self.map else f"--model {model}"
+            raise BadOption(f"--classical {self.classical} takes the network's place; leave out {other}")
+        if self.truth is not None and not self.truth.exists():
+            raise BadData(f"--truth {self.truth} does not exist; give the folder of the true pictures")
+        if self.proof and self.truth is None:
+            check_estimate(task, model)
+        if self.proof and self.classical:
+            raise BadOption("--proof judges the network beside every filter; leave out --classical")
+        if self.page is not None:
+            if self.page.suffix.lower() not in (".html", ".htm"):
+                raise BadOption(f"--page {self.page}; it takes the name of an HTML file, such as --page page.html")
+            refuse_to_overwrite(self.page, force)
+
+    def filter(self, task: str, strength: float, options: dict[str, Any]) -> Callable[[Any], Any] | None:
+        """What takes the network's place: a photo in, a photo out."""
+        if self.classical is None:
+            return None
+        from narrows._registry import tasks
+        from narrows.measuring.filters import Filtered, read_filter
+        from narrows.using.restore import restore_photo
+
+        own = tasks[task]()
+        work = Filtered(own, *read_filter(self.classical, own))
+        work.exact(**options)
+        return lambda photo: restore_photo(work, photo, strength=strength)
+
+    def deliver(
+        self, out: Output, jobs: Sequence[Any], roots: Sequence[str], *, verb: str, task: str, model: Any, force: bool,
+        options: dict[str, Any],
+    ) -> dict[str, Any]:  # fmt: skip
+        """Judge, map and show what was restored. Gives what --json tells of it."""
+        found: dict[str, Any] = {}
+        jobs = [job for job in jobs if job.target.exists()]
+        if not jobs:
+            return found
+        proof = None
+        if self.proof:
+            proof, found["proof"] = self._prove(out, jobs, roots, task, model, options)
+        if self.map:
+            found["maps"] = self._map(out, jobs, task, model, force, options)
+        if self.page is not None:
+            from narrows.pages.before_after import Restored, write_before_after
+
+            shown = [Restored(job.shown, job.source, job.target) for job in jobs]
+            found["page"] = write_before_after(
+                self.page, shown, verb=verb, proof=proof, lang=self.lang.value, command=command_line(out.argv)
+            )
+            out.say(f"{self.page}")
+        return found
+
+    def _prove(
+        self, out: Output, jobs: Sequence[Any], roots: Sequence[str], task: str, model: Any, options: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any] | None]:
+        from narrows.cli._progress import counting
+        from narrows.measuring.proof import MOST, prove, truth_of
+
+        truth = None if self.truth is None else truth_of(jobs, roots, self.truth)
+        with counting(min(MOST, len(jobs) if truth is None else len(truth)), "judging") as tell:
+            try:
+                proof = prove(
+                    jobs, task=task, model=model, truth=truth, options=options,
+                    tell=lambda number, job: tell(number, job.shown),
+                )  # fmt: skip
+            except BadData as error:  # the results are there, and good: only nothing can be said of them
+                out.note(f"narrows: no proof: {error}")
+                return None, None
+        for note in proof.notes:
+            out.note(f"not judged: {note}")
+        out.say(proof.verdict.sentence(self.lang.value))
+        if proof.verdict.decided and proof.verdict.winner not in ("network", "untouched"):
+            out.say(f"--classical {proof.classical}")
+        return proof, {
+            "estimated": proof.estimated, "verdict": proof.verdict.sentence(self.lang.value),
+            "winner": proof.verdict.winner, "decided": proof.verdict.decided, "gain": proof.gain, "over": proof.over,
+            "ssim": proof.ssim, "filter": proof.filter, "classical": proof.classical,
+            "pictures": [one._asdict() for one in proof.pictures], "notes": list(proof.notes),
+        }  # fmt: skip
+
+    def _map(
+        self, out: Output, jobs: Sequence[Any], task: str, model: Any, force: bool, options: dict[str, Any]
+    ) -> list[Path]:
+        import numpy as np
+
+        from narrows.cli._progress import counting
+        from narrows.data.images import Photo, open_photo, save_photo
+        from narrows.using.doubt import doubt
+
+        made = []
+        with counting(len(jobs), "mapping") as tell:
+            for number, job in enumerate(jobs):
+                tell(number, job.shown)
+                target = job.target.with_name(f"{job.target.stem}.doubt.png")
+                if target.exists() and not force:
+                    out.note(f"{target} is there already (--force makes it anew)")
+                    continue
+                found = doubt(open_photo(job.source), task=task, model=model, **options)
+                pixels = (found / _WHITE).clamp(0, 1).mul(255).round().byte().numpy()[..., None]
+                white = np.full(1, 255.0)
+                made.append(save_photo(Photo(pixels, np.zeros(1), white), target, force=force))
+        return made
+
+
+def beside(
+    *,
+    proof: Proved = False,
+    truth: Truth = None,
+    classical: Classical = None,
+    map: Mapped = False,
+    page: Page = None,
+    lang: Lang = Language.en,
+) -> None:
+    """The arguments of every verb that restores."""
