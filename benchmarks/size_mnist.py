@@ -8,12 +8,16 @@ size as well. Resumable: both sweeps go on where they were stopped.
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
+from typing import Any
 
 from _results import data_folder, report, threads
 
-from narrows import WouldOverwrite
-from narrows.sweep import Sized, size
+from narrows.sweep import size
+
+TRIED = ("size", "error", "pca", "half", "falling")
+"""What is kept of each size."""
 
 
 def main() -> None:
@@ -22,39 +26,39 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--times", type=float, default=5, help="how much longer the judging run is")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--work", type=Path, default=Path("size-mnist"))
     given = parser.parse_args()
-    threads(2)
+    threads(given.threads)
+    given.work.mkdir(parents=True, exist_ok=True)
     folder = data_folder(given.data)
     pictures = next(path for path in sorted(folder.rglob("train-images*")) if path.is_file())
 
-    def sweep(name: str, minutes: float, seed: int) -> Sized:
-        out = given.work / f"{name}-{seed}"
-        try:
-            return size(pictures, out=out, minutes=minutes, seed=seed)
-        except WouldOverwrite as error:
-            raise SystemExit(f"{error}; --work chooses another folder") from None
+    def sweep(name: str, minutes: float, seed: int) -> dict[str, Any]:
+        """What was found, kept in a file: a finished sweep is not made again."""
+        kept = given.work / f"{name}-{seed}.json"
+        if not kept.exists():
+            found = size(pictures, out=given.work / f"{name}-{seed}", minutes=minutes, seed=seed)
+            verdict = {"code_size": found.verdict.code_size, "interval": list(found.verdict.interval[1:]),
+                       "decided": found.verdict.decided, "sentence": found.verdict.sentence()}  # fmt: skip
+            tried = [{name: getattr(one, name) for name in TRIED} for one in found.tried]
+            kept.write_text(json.dumps({"verdict": verdict, "tried": tried}), encoding="utf-8")
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        print(found["verdict"]["sentence"], flush=True)
+        return found
 
     short = sweep("short", given.minutes, given.seed)
-    print(short.verdict.sentence(), flush=True)
     long = sweep("long", given.minutes * given.times, given.seed + 100)
-    print(long.verdict.sentence(), flush=True)
-    chosen = short.verdict.code_size
-    best = min(long.tried, key=lambda one: one.error)
-    nearest = min(long.tried, key=lambda one: abs(one.size - chosen))
-    smaller = [one for one in long.tried if one.size <= 0.75 * chosen]
-    rows = [
-        {
-            "size": one.size, "error": one.error, "over the best": one.error / best.error, "PCA": one.pca,
-            "half": one.half, "falling": one.falling,
-        }
-        for one in long.tried
-    ]  # fmt: skip
+    chosen = short["verdict"]["code_size"]
+    best = min(one["error"] for one in long["tried"])
+    nearest = min(long["tried"], key=lambda one: abs(one["size"] - chosen))
+    smaller = [one for one in long["tried"] if one["size"] <= 0.75 * chosen]
+    rows = [{**one, "over the best": one["error"] / best} for one in long["tried"]]
     report(
-        "size_mnist", rows, verdict=chosen, interval=list(short.verdict.interval[1:]), decided=short.verdict.decided,
-        judged_at=nearest.size, within_5_percent=nearest.error <= 1.05 * best.error,
-        no_smaller_within_5_percent=all(one.error > 1.05 * best.error for one in smaller),
-        short_curve={one.size: one.error for one in short.tried}, long_verdict=long.verdict.code_size,
+        "size_mnist", rows, verdict=chosen, interval=short["verdict"]["interval"], decided=short["verdict"]["decided"],
+        judged_at=nearest["size"], within_5_percent=nearest["error"] <= 1.05 * best,
+        no_smaller_within_5_percent=all(one["error"] > 1.05 * best for one in smaller),
+        short_curve={one["size"]: one["error"] for one in short["tried"]}, long_verdict=long["verdict"]["code_size"],
     )  # fmt: skip
 
 
