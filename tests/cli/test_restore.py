@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 from narrows._errors import CannotWrite
 from narrows.model import zoo
@@ -68,7 +71,7 @@ def test_results_are_not_replaced_without_force_and_nothing_is_begun(run, photos
     Path("clean/deep/er").mkdir(parents=True)
     Path("clean/deep/er/002.jpg").write_text("mine")
     before = state(Path("."))
-    monkeypatch.setattr(files, "open_photo", lambda path: pytest.fail("a picture was opened"))
+    monkeypatch.setattr(files, "open_picture", lambda path: pytest.fail("a picture was opened"))
     ran = run("denoise", "photos", "--model", denoiser, "--out", "clean")
     assert ran.code == 1
     assert ran.err == (
@@ -213,6 +216,36 @@ def test_names_in_vietnamese_and_emoji_come_back(run, photos, denoiser, tmp_path
     (photos / "000.png").rename(tmp_path / "ảnh đẹp 🌸" / "mưa [b]x[-b].png")
     assert run("denoise", "ảnh đẹp 🌸", "--model", denoiser, "--out", "sạch").code == 0
     assert Path("sạch/mưa [b]x[-b].png").exists()
+
+
+def write_stack(path: Path, count: int = 3) -> Path:
+    rows = np.random.default_rng(0).integers(0, 255, (count, 40, 48), dtype=np.uint8)
+    tifffile.imwrite(path, rows, photometric="minisblack", metadata={"axes": "ZYX"})
+    return path
+
+
+def test_all_pages_of_a_stack_are_restored(run, denoiser, tmp_path):
+    write_stack(tmp_path / "a.tif")
+    for words in (("denoise", "a.tif", "--out", "one"), ("restore", "a.tif", "--out", "two")):
+        assert run(*words, "--model", denoiser).code == 0
+        with tifffile.TiffFile(Path(words[-1]) / "a.tif") as file:
+            assert file.series[0].shape == (3, 40, 48) and file.series[0].axes == "ZYX"
+
+
+def test_a_stack_is_not_learned_from_page_by_page(run, tmp_path):
+    write_stack(tmp_path / "a.tif")
+    ran = run("denoise", "a.tif", "--only-this", "--seconds", "1", "--out", "one")
+    assert ran.code == 1 and "a.tif has 3 pages" in ran.err and "narrows fit a.tif --task denoise" in ran.err
+    assert not Path("one").exists()
+
+
+def test_an_animation_gives_its_first_frame_and_that_is_said(run, denoiser, tmp_path):
+    frames = [Image.fromarray(np.full((24, 24), 40 * n, np.uint8)) for n in range(3)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    ran = run("denoise", "a.gif", "--model", denoiser, "--out", "one")
+    assert ran.code == 0 and "a.gif: animated: the first of 3 frames is used" in ran.err
+    with Image.open("one/a.gif") as image:
+        assert getattr(image, "n_frames", 1) == 1
 
 
 # What is asked for beside the results

@@ -68,7 +68,7 @@ def kill_at(count: int) -> Callable:
 def test_the_same_again_does_nothing_and_says_so(photos, clean, monkeypatch):
     first = clean(photos)
     before = contents(OUT)
-    monkeypatch.setattr(files, "open_photo", lambda path: pytest.fail("a picture was opened"))
+    monkeypatch.setattr(files, "open_picture", lambda path: pytest.fail("a picture was opened"))
     second = clean(photos)
     assert len(first.written) == 6 and first.already == []
     assert second.written == [] and second.already == first.written and contents(OUT) == before
@@ -172,7 +172,7 @@ def test_a_folder_that_nothing_was_written_to_is_not_left_behind(tmp_path, clean
 def test_the_next_picture_is_read_and_the_last_is_written_while_one_is_computed(photos, clean, monkeypatch):
     """Each waits until both others are at work on other pictures: in turns, none would ever go on."""
     together = threading.Barrier(3, timeout=20)
-    number = {"open_photo": 2, "restore_photo": 1, "save_photo": 0}
+    number = {"open_picture": 2, "restore_photo": 1, "save_photo": 0}
     seen = dict.fromkeys(number, 0)
 
     def meeting(name, real):
@@ -192,7 +192,7 @@ def test_the_next_picture_is_read_and_the_last_is_written_while_one_is_computed(
 def test_beside_a_large_picture_no_other_is_in_memory(photos, clean, monkeypatch):
     monkeypatch.setattr(files, "_LARGE", 100)
     alive, most = set(), []
-    real_open, real_save = files.open_photo, files.save_photo
+    real_open, real_save = files.open_picture, files.save_photo
 
     def opened(path):
         alive.add(path.name)
@@ -204,7 +204,7 @@ def test_beside_a_large_picture_no_other_is_in_memory(photos, clean, monkeypatch
         alive.discard(target.name)
         return result
 
-    monkeypatch.setattr(files, "open_photo", opened)
+    monkeypatch.setattr(files, "open_picture", opened)
     monkeypatch.setattr(files, "save_photo", saved)
     assert len(clean(photos).written) == 6 and max(most) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,12 +28,14 @@ def auto(
 
     Noise, blur, JPEG blocks and darkness are looked for, each verb that helps is named, and good pictures are left
     alone. With --do, what has a model here is repaired, into the folder repaired/ unless --out is given; pictures with
-    nothing wrong are not written.
+    nothing wrong are not written. Of a TIFF of many pages the middle one is looked at, and all are repaired.
     """
     warm_up()
     from narrows._errors import BadData, CannotWrite
     from narrows.cli._progress import counting
-    from narrows.data.images import open_photo, save_photo
+    from narrows.data.images import save_photo
+    from narrows.data.stack_saving import save_stack
+    from narrows.data.stacks import Stack, open_picture
     from narrows.measuring.repair import look_at, repair
     from narrows.using.files import plan_files
 
@@ -46,17 +49,20 @@ def auto(
         for number, job in enumerate(plan.jobs):
             tell(number, job.shown)
             try:
-                photo = open_photo(job.source)
-                seen = look_at(photo)
+                photo = open_picture(job.source)
+                seen = look_at(photo.photo(len(photo) // 2) if isinstance(photo, Stack) else photo)
                 one: dict[str, Any] = {
                     "file": job.shown,
                     "wrong": [trouble._asdict() | {"verb": trouble.verb} for trouble in seen.troubles],
                     "done": [], "written": None,
                 }  # fmt: skip
                 if do and seen.repairable:
-                    better = repair(photo, seen)
-                    one["done"] = list(seen.repairable)
-                    one["written"] = save_photo(better, _made(job.target), force=force)
+                    one["done"], target = list(seen.repairable), _made(job.target)
+                    if isinstance(photo, Stack):
+                        each = functools.partial(_repaired, seen)
+                        one["written"] = save_stack(photo, target, each, force=force)
+                    else:
+                        one["written"] = save_photo(repair(photo, seen), target, force=force)
             except BadData as error:
                 failed.append((job.shown, str(error)))
                 continue
@@ -71,6 +77,13 @@ def auto(
         out.note(f"narrows: {why}")
     out.exit_code = 1 if failed else 0
     return {"pictures": found, "failed": pairs(failed), "skipped": pairs(plan.skipped)}
+
+
+def _repaired(seen: Any, photo: Any, _: Any) -> Any:
+    """A page, by what was seen on another."""
+    from narrows.measuring.repair import repair
+
+    return repair(photo, seen)
 
 
 def _made(target: Path) -> Path:

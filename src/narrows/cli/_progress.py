@@ -109,9 +109,9 @@ def time_left(event: Event) -> str:
 
 
 @contextlib.contextmanager
-def counting(total: int, what: str) -> Iterator[Callable[[int, str], None]]:
-    """A function that takes (number, name) before each of `total` things; silent for one."""
-    if total < 2 or not sys.stderr.isatty():
+def counting(total: int, what: str, *, also_one: bool = False) -> Iterator[Callable[[int, str], None]]:
+    """A function that takes (number, name) before each of `total` things; silent for one, unless `also_one`."""
+    if total < 2 - also_one or not sys.stderr.isatty():
         yield lambda number, name: None
         return
     from rich.console import Console

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from narrows._errors import BadOption
+from narrows._errors import BadOption, NotSupported
 from narrows.cli._fit import Language, name_and_value, plain_type
 from narrows.cli._output import Output
 from narrows.cli._parts import REQUIRED, UNKNOWN, Option, Part, parts_of
@@ -19,7 +19,7 @@ from narrows.cli._proof import Asked, Lang, Mapped, Page, Proved, Truth, beside
 from narrows.cli._verb import warm_up
 
 _MOST_SHOWN = 20
-"""Pictures that failed, of those that are told one by one; --json has all."""
+"""Pictures that failed, or of which there is something to be said, that are told one by one; --json has all."""
 
 Pictures = Annotated[list[str], typer.Argument(metavar="PATH", help="Pictures, or folders of them.")]
 Out = Annotated[
@@ -186,11 +186,14 @@ def _restored(
     how = how_of(task, place, strength, options | (unusual or {}), engine)
     plan = plan_files(paths, folder, how=how, force=force, recursive=recursive)
     say_left_out(out, plan.skipped)
-    with counting(0 if through else len(plan.jobs), verb) as tell:
+    may_be_stack = any(job.source.suffix.lower() in (".tif", ".tiff") for job in plan.jobs)  # of which pages are told
+    with counting(0 if through else len(plan.jobs), verb, also_one=may_be_stack) as tell:
         done = restore_files(
             plan, task=task, model=place, strength=strength, force=force, engine=engine,
             tell=lambda number, job: tell(number, job.shown), through=through, **options,
         )  # fmt: skip
+    for note in done.notes[:_MOST_SHOWN]:
+        out.note(note)
     _say_what_failed(out, done.failed, len(plan.jobs))
     if done.already:
         out.note(f"{len(done.already)} done already, by an earlier run of the same (--force makes them anew)")
@@ -232,6 +235,12 @@ def _restored_alone(
         def through(photo: Any) -> Any:
             if strength == 0:
                 return photo
+            if photo.page:
+                name = photo.path.name
+                raise NotSupported(
+                    f"--only-this learns from one picture, and {name} has {photo.page[1]} pages: learn from all of "
+                    f"them with narrows fit {name} --task {task}"
+                )
             made = restore_alone(photo, task=task, seconds=trained, strength=strength, progress=follow, **options)
             found.append((photo.path.name, made))
             for said in (*made.notes, made.verdict):

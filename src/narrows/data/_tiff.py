@@ -23,33 +23,57 @@ _DEFLATE = 8
 _WHITE_IS_0, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 2, 3, 5, 6
 """Photometric interpretations."""
 _KEPT = {
-    271: "s", 272: "s", 305: "s", 306: "s", 315: "s", 316: "s", 33432: "s",  # camera, program, date, artist, copyright
-    700: "B", 33723: "B", 34377: "B",  # XMP, IPTC, Photoshop
+    269: "s", 285: "s", 297: "H", 271: "s", 272: "s", 305: "s", 306: "s", 315: "s", 316: "s",  # names, camera, date
+    33432: "s", 700: "B", 33723: "B", 34377: "B",  # copyright, XMP, IPTC, Photoshop
     33550: "d", 33922: "d", 34264: "d", 34735: "H", 34736: "d", 34737: "s", 42112: "s", 42113: "s",  # where on Earth
 }  # fmt: skip
 """Tags that are written back as they were, and their types."""
+_RAW = (50838, 50839, 51123)
+"""The same, byte for byte: what ImageJ and Micro-Manager know of a stack."""
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray | None, Look, list[str]]:
-    """H W C, alpha, look, notes. Raises BadPicture, and whatever tifffile raises on broken files."""
+    """H W C, alpha, look, notes: the first page. Raises BadPicture, and whatever tifffile raises on broken files."""
     import tifffile
 
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it logs what it then raises
-    notes: list[str] = []
+    quiet()
     with tifffile.TiffFile(path) as file:
         page: Any = file.pages.first
-        depth = max(1, page.dtype.itemsize if page.dtype is not None else 1)
-        check_size(page.imagewidth, page.imagelength, path, page.samplesperpixel * depth)
-        if len(file.pages) > 1:
-            notes.append(f"many pages: the first of {len(file.pages)} is used")
-        array = page.asarray()
-        if page.photometric == _PALETTE and page.colormap is not None:
-            array = np.moveaxis(page.colormap[:, array], 0, -1)
-            array = (array >> 8).astype(np.uint8)
-            notes.append("palette: worked on, and written, as full colour")
-        look = _look(page, file, array)
-        if page.planarconfig == 2 and array.ndim == 3:
-            array = np.moveaxis(array, 0, -1)
+        check_page(page, path)
+        notes = [f"many pages: the first of {len(file.pages)} is used"] if len(file.pages) > 1 else []
+        array, alpha, look, more = read_page(file, page, path)
+        return array, alpha, look, [*notes, *more]
+
+
+def quiet() -> None:
+    """tifffile logs what it then raises."""
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+
+def check_page(page: Any, path: Path) -> None:
+    """Refuse what would fill the memory. Raises BadPicture."""
+    depth = max(1, page.dtype.itemsize if page.dtype is not None else 1)
+    check_size(page.imagewidth, page.imagelength, path, page.samplesperpixel * depth)
+
+
+def read_page(
+    file: Any, page: Any, path: Path, raw: np.ndarray | None = None, *, directories: bool = True
+) -> tuple[np.ndarray, np.ndarray | None, Look, list[str]]:
+    """H W C, alpha, look, notes of one page of an open file; `raw` are its stored values where they lie elsewhere.
+    `directories`: also its EXIF, for which the whole file is read.
+
+    Values that are meant as they are stored stay views of `raw`, so that of a mapped file nothing is read yet. Raises
+    BadPicture, and whatever tifffile raises.
+    """
+    notes: list[str] = []
+    array = page.asarray() if raw is None else raw
+    if page.photometric == _PALETTE and page.colormap is not None:
+        array = np.moveaxis(page.colormap[:, array], 0, -1)
+        array = (array >> 8).astype(np.uint8)
+        notes.append("palette: worked on, and written, as full colour")
+    look = _look(page, file, array, directories)
+    if page.planarconfig == 2 and array.ndim == 3:
+        array = np.moveaxis(array, 0, -1)
     array = array[..., None] if array.ndim == 2 else array
     if array.ndim != 3 or page.imagedepth > 1 or array.shape[2] > _MOST_CHANNELS or array.dtype.kind not in "biuf":
         raise BadPicture(
@@ -63,13 +87,29 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None, Look, list[str]]:
     if look.mode == "CMYK":
         look.more["inks"], array = array, _cmyk.rgb_of(array)
         notes.append("CMYK: worked on as RGB")
-    array = orient(np.ascontiguousarray(array), look.orientation)
+    array = orient(array, look.orientation)
+    alpha = None
     if look.more["alpha"] and array.shape[2] in (2, 4):
-        return np.ascontiguousarray(array[..., :-1]), np.ascontiguousarray(array[..., -1]), look, notes
-    return array, None, look, notes
+        array, alpha = array[..., :-1], array[..., -1]
+    if raw is None:
+        array, alpha = np.ascontiguousarray(array), None if alpha is None else np.ascontiguousarray(alpha)
+    return array, alpha, look, notes
 
 
-def _look(page: Any, file: Any, array: np.ndarray) -> Look:
+def is_stored_as_meant(page: Any) -> bool:
+    """Whether a page's values lie in the file in one piece and mean what they are, so that it is worked on there."""
+    return (
+        page.is_memmappable
+        and page.photometric not in (_WHITE_IS_0, _PALETTE, _CMYK, _YCBCR)
+        and page.dtype.kind in "iuf"
+        and page.imagedepth == 1
+        and page.samplesperpixel <= _MOST_CHANNELS
+        and (page.planarconfig == 1 or page.samplesperpixel == 1)
+        and (_ORIENTATION not in page.tags or page.tags[_ORIENTATION].value == 1)
+    )
+
+
+def _look(page: Any, file: Any, array: np.ndarray, directories: bool) -> Look:
     tags = page.tags
     icc = tags.get(_ICC)
     orientation = tags.get(_ORIENTATION)
@@ -96,14 +136,22 @@ def _look(page: Any, file: Any, array: np.ndarray) -> Look:
             "alpha": bool(extra) and extra[-1] in (1, 2),
             "extra": extra,
             "bigtiff": bool(file.is_bigtiff),
+            "subfiletype": int(page.subfiletype),
             "byteorder": file.byteorder,
             "description": page.description or None,
             "unit": int(unit.value) if unit else None,
             "tiled": (page.tilelength, page.tilewidth) if page.is_tiled else None,
-            "directories": _exif.read_directories(file, page),
+            "directories": _exif.read_directories(file, page) if directories else {},
             "tags": [(code, kind, tags[code].value) for code, kind in _KEPT.items() if code in tags],
+            "raw": [_raw(file, tags[code]) for code in _RAW if code in tags],
         },
     )
+
+
+def _raw(file: Any, tag: Any) -> tuple[int, int, int, bytes]:
+    """Code, type, number of values, and these as they lie in the file."""
+    file.filehandle.seek(tag.valueoffset)
+    return tag.code, int(tag.dtype), tag.count, file.filehandle.read(tag.valuebytecount)
 
 
 def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look) -> bytes:
@@ -113,34 +161,53 @@ def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look) -> bytes:
     """
     import tifffile
 
+    out = io.BytesIO()
+    layout = layout_of(look)
+    try:
+        with tifffile.TiffWriter(out, **layout) as writer:
+            write_page(writer, array, alpha, look)
+    except UNWRITABLE as error:
+        raise CannotWrite(f"a TIFF like the original cannot hold this picture ({error}); write .png") from error
+    directories = look.more.get("directories") if look.format == "TIFF" else None
+    return _exif.with_directories(out.getvalue(), directories, **layout) if directories else out.getvalue()
+
+
+UNWRITABLE = (ValueError, TypeError, struct.error)
+"""What tifffile raises over 4 GiB, and for tags that contradict each other."""
+
+
+def layout_of(look: Look) -> Any:
+    """How the file as a whole is written: arguments of `TiffWriter`."""
+    more = look.more if look.format == "TIFF" else {}
+    return {"bigtiff": more.get("bigtiff", False), "byteorder": more.get("byteorder", "<")}
+
+
+def write_page(writer: Any, array: np.ndarray, alpha: np.ndarray | None, look: Look, **options: Any) -> None:
+    """H W C as one more page of an open `TiffWriter`; raises UNWRITABLE. `options` are `write`'s own."""
+    more = look.more if look.format == "TIFF" else {}
+    stored = stored_values(array, alpha, look)
+    photometric = more.get("photometric", _RGB if array.shape[2] == 3 else 1)
+    options = _options(look, more, stored, alpha is not None) | {"photometric": photometric} | options
+    if stored.ndim == 3:
+        options["planarconfig"] = "separate" if more.get("planar") else "contig"
+    cast(Any, writer).write(np.ascontiguousarray(stored), **options)
+
+
+def stored_values(array: np.ndarray, alpha: np.ndarray | None, look: Look) -> np.ndarray:
+    """H W C -> what a page that looks so holds: H W, H W C or C H W."""
     more = look.more if look.format == "TIFF" else {}
     stored = disorient(array, look.orientation)
     colours = stored.shape[2]
     if alpha is not None:
         stored = np.concatenate([stored, disorient(alpha, look.orientation)[..., None]], 2)
-    photometric = more.get("photometric", _RGB if colours == 3 else 1)
     if more and look.mode == "CMYK":
         stored = _cmyk.inks_for(stored, more.get("inks"))
-    if photometric == _WHITE_IS_0 and stored.dtype.kind == "u":
+    if more.get("photometric") == _WHITE_IS_0 and stored.dtype.kind == "u":
         stored = np.iinfo(stored.dtype).max - stored
     if look.bilevel and colours == 1:
         stored = stored > 127
     stored = stored[..., 0] if stored.shape[2] == 1 else stored
-    options: dict[str, Any] = _options(look, more, stored, alpha is not None) | {"photometric": photometric}
-    if more.get("planar") and stored.ndim == 3:
-        stored, options["planarconfig"] = np.moveaxis(stored, -1, 0), "separate"
-    elif stored.ndim == 3:
-        options["planarconfig"] = "contig"
-    out = io.BytesIO()
-    layout: Any = {"bigtiff": more.get("bigtiff", False), "byteorder": more.get("byteorder", "<")}
-    try:
-        with tifffile.TiffWriter(out, **layout) as writer:
-            cast(Any, writer).write(np.ascontiguousarray(stored), **options)
-    except (ValueError, TypeError, struct.error) as error:  # over 4 GiB, tags that contradict each other
-        raise CannotWrite(f"a TIFF like the original cannot hold this picture ({error}); write .png") from error
-    if more.get("directories"):
-        return _exif.with_directories(out.getvalue(), more["directories"], **layout)
-    return out.getvalue()
+    return np.moveaxis(stored, -1, 0) if more.get("planar") and stored.ndim == 3 else stored
 
 
 def _options(look: Look, more: dict[str, Any], stored: np.ndarray, has_alpha: bool) -> dict[str, Any]:
@@ -156,6 +223,8 @@ def _options(look: Look, more: dict[str, Any], stored: np.ndarray, has_alpha: bo
         "metadata": None,
         "software": False,
     }
+    if more.get("subfiletype"):
+        options["subfiletype"] = more["subfiletype"]
     if stored.ndim == 3 and more.get("extra"):
         options["extrasamples"] = list(more["extra"])
     elif stored.ndim == 3 and has_alpha:
@@ -163,6 +232,7 @@ def _options(look: Look, more: dict[str, Any], stored: np.ndarray, has_alpha: bo
     if look.resolution:
         options |= {"resolution": look.resolution, "resolutionunit": (more.get("unit") or 1) if more else 2}
     tags = [(code, *_typed(kind, value), True) for code, kind, value in more.get("tags", ())]
+    tags += [(*one, True) for one in more.get("raw", ())]
     if look.orientation != 1:
         tags.append((_ORIENTATION, "H", 1, look.orientation, True))
     if tags:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import mmap
 import os
 import threading
 import warnings
@@ -48,6 +49,8 @@ class Photo:
     path: Path | None = None
     notes: tuple[str, ...] = ()
     look: Look = field(default_factory=Look)
+    page: tuple[int, int] | None = None
+    """Number, from 1, and of how many, where it is one of several in its file."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -70,6 +73,7 @@ class Photo:
             found = ((window.astype(np.float64) - low) / span).astype(np.float32, order="C")
         if self.array.dtype.kind == "f":
             found[~np.isfinite(window)] = 0
+        let_go(self.array)
         return torch.from_numpy(found)
 
     def middle(self, most: int) -> Tensor:
@@ -79,7 +83,7 @@ class Photo:
 
     def blank(self) -> np.ndarray:
         """An empty array for results, like `array`."""
-        return np.empty_like(self.array)
+        return np.empty_like(self.array, subok=False)  # in memory, also of a file that is mapped
 
     def put(self, out: np.ndarray, pixels: Tensor, rows: slice = slice(None), cols: slice = slice(None)) -> None:
         """Write C h w back in the file's own numbers: integers rounded and clamped, floats as they are."""
@@ -92,6 +96,7 @@ class Photo:
             before = self.array[rows, cols]
             values = np.where(np.isfinite(before), values, before)
         out[rows, cols] = values.astype(out.dtype)
+        let_go(out)
 
     def enlarged(self, scale: int) -> Photo:
         """The same photo with every pixel, and its transparency, repeated `scale` times each way."""
@@ -122,19 +127,32 @@ class Photo:
         return self.low, np.maximum(self.high - self.low, 1e-300)
 
 
+def let_go(array: np.ndarray) -> None:
+    """What was read of a file, or written to it, through a mapped array no longer counts as this process's memory."""
+    mapped = getattr(array, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
 def open_photo(path: str | Path) -> Photo:
-    """Open a picture file. Raises BadPicture, in one sentence, for whatever cannot be read as one."""
+    """Open a picture file; of several pages or frames, the first. Raises BadPicture, in one sentence, for whatever
+    cannot be read as one."""
     path = Path(path)
-    try:
-        if path.is_dir():
-            raise BadPicture(f"{path} is a folder; one picture file is expected, such as {path / 'photo.png'}")
-        if path.exists() and not path.is_file():
-            raise BadPicture(f"{path} is no file (a pipe, a device or a socket); give the path of a picture")
-        head = _head(path)
+    with told_as_bad_picture(path):
+        head = head_of(path)
         if not head:
             raise BadPicture(f"{path} is empty (0 bytes); get the file anew")
+        array, alpha, look, notes = _reader(head)(path)
+    low, high = value_range(array)
+    return Photo(array, low, high, alpha, path, tuple(notes), look)
+
+
+@contextlib.contextmanager
+def told_as_bad_picture(path: Path) -> Iterator[None]:
+    """Whatever goes wrong while `path` is read becomes BadPicture, and decoders' warnings are silent."""
+    try:
         with _without_warnings():
-            array, alpha, look, notes = _reader(head)(path)
+            yield
     except BadPicture:
         raise
     except FileNotFoundError as error:
@@ -151,13 +169,16 @@ def open_photo(path: str | Path) -> Photo:
         raise BadPicture(
             f"{path} cannot be read as a picture ({reason}); PNG, JPEG, TIFF, WebP, BMP and GIF can"
         ) from error
-    low, high = _range(array)
-    return Photo(array, low, high, alpha, path, tuple(notes), look)
+
+
+def is_tiff(head: bytes) -> bool:
+    """Whether these first bytes are a TIFF's, classic or big, of either byte order."""
+    return head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
 
 
 def _reader(head: bytes) -> Callable[[Path], tuple[np.ndarray, np.ndarray | None, Look, list[str]]]:
     """By what the file is, whatever it is called."""
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+    if is_tiff(head):
         return _tiff.read
     return _png.read if _png.is_16_bit(head) else _pillow.read
 
@@ -184,24 +205,33 @@ def _without_warnings() -> Iterator[None]:
                 _silence.close()
 
 
-def _head(path: Path) -> bytes:
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file. Raises BadPicture where it is none, and OSError."""
+    if path.is_dir():
+        raise BadPicture(f"{path} is a folder; one picture file is expected, such as {path / 'photo.png'}")
+    if path.exists() and not path.is_file():
+        raise BadPicture(f"{path} is no file (a pipe, a device or a socket); give the path of a picture")
     with open(path, "rb") as file:
         return file.read(64)
 
 
-def _range(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The values that mean 0 and 1, for every channel."""
+def value_range(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values of an H W C array that mean 0 and 1, for every channel."""
     channels = array.shape[2]
     if array.dtype in (np.uint8, np.uint16) and channels <= 4:
         return np.zeros(channels), np.full(channels, float(np.iinfo(array.dtype).max))
     if array.dtype.kind == "f" and array.size and array.min() >= 0 and array.max() <= 1:  # NaN compares as false
         return np.zeros(channels), np.ones(channels)
-    low, high = np.zeros(channels), np.ones(channels)
-    for channel in range(channels):
-        values = array[..., channel]
-        values = values[np.isfinite(values)] if array.dtype.kind == "f" else values
-        if values.size:
-            low[channel], high[channel] = np.percentile(values.astype(np.float64), _PERCENTILES)
+    return percentiles(array.reshape(-1, channels))
+
+
+def percentiles(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """N C, measured -> (C,) what is to be 0, and 1: nearly the least and the largest that are numbers."""
+    low, high = np.zeros(values.shape[1]), np.ones(values.shape[1])
+    for channel, found in enumerate(values.T):
+        found = found[np.isfinite(found)] if values.dtype.kind == "f" else found
+        if found.size:
+            low[channel], high[channel] = np.percentile(found.astype(np.float64), _PERCENTILES)
         if high[channel] <= low[channel]:
             high[channel] = low[channel] + 1
     return low, high
@@ -224,9 +254,9 @@ def save_photo(
 
 def _encoded(photo: Photo, path: Path) -> bytes:
     suffix = path.suffix.lower()
-    if photo.path is not None and photo.path.suffix.lower() == suffix:
+    if photo.path is not None and photo.page is None and photo.path.suffix.lower() == suffix:
         try:
-            if _same_pixels(open_photo(photo.path), photo):
+            if same_pixels(open_photo(photo.path), photo):
                 return photo.path.read_bytes()
         except (BadPicture, OSError):
             pass  # the original is gone: write what we have
@@ -243,7 +273,8 @@ def _encoded(photo: Photo, path: Path) -> bytes:
     return _png.encode(array, alpha, look)
 
 
-def _same_pixels(one: Photo, other: Photo) -> bool:
+def same_pixels(one: Photo, other: Photo) -> bool:
+    """Whether two photos hold the same values of the same type."""
     if (one.alpha is None) != (other.alpha is None) or one.array.dtype != other.array.dtype:
         return False
     pairs = [(one.array, other.array), (one.alpha, other.alpha)]

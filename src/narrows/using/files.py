@@ -1,7 +1,8 @@
 """Many picture files restored: where each result goes is settled before the first is opened.
 
 A folder is a pipeline: while one picture is computed, the next is read and the last is written, each in a thread of
-its own. At most three pictures are in memory; next to a large one there is no other.
+its own. At most three pictures are in memory; next to a large one there is no other. Of a file of many pages all are
+restored, one after the other.
 """
 
 from __future__ import annotations
@@ -13,9 +14,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from narrows._errors import BadData, BadOption, CannotWrite, NarrowsError, NotSupported, WouldOverwrite
 from narrows._files import make_folder, refuse_to_overwrite
-from narrows.data.images import READABLE, Photo, open_photo, save_photo
+from narrows.data.images import READABLE, Photo, save_photo
+from narrows.data.stack_saving import save_stack
+from narrows.data.stacks import Stack, open_picture
 from narrows.data.triage import look_through, printable
 from narrows.using._journal import Journal, made_from
 from narrows.using._journal import how_of as how_of
@@ -153,6 +158,13 @@ def restore_files(
         raise BadOption(f"strength={strength}; it takes 0 (the original) to 1 (the whole correction): --strength 0.7")
     chosen = None if model is None else model_for(task, 3, model)
     found = _Outcomes(plan)
+
+    def better(photo: Photo, into: np.ndarray | None = None) -> Photo:
+        if through:
+            return through(photo)
+        use = chosen or model_for(task, photo.shape[0])
+        return restore_photo(use, photo, strength=strength, engine=engine, into=into, **options)
+
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(Journal.held(plan.folder)) if plan.folder else None
         reader, writer = (stack.enter_context(ThreadPoolExecutor(1)) for _ in range(2))
@@ -164,40 +176,57 @@ def restore_files(
                 tell(number, job)
             with found.noting(job):
                 photo, origin = reading.result()
-                if through:
-                    better = through(photo)
-                else:
-                    use = chosen or model_for(task, photo.shape[0])
-                    better = restore_photo(use, photo, strength=strength, engine=engine, **options)
                 note = journal.about_to_write(job.target, origin) if journal else None
+                if isinstance(photo, Stack):  # page by page, with no other picture beside it
+                    found.settle()
+                    path = save_stack(
+                        photo, job.target, better, force=force, about_to=note, tell=_pages(tell, number, job, photo)
+                    )
+                    found.written[job] = path, photo.notes
+                    continue
+                result = better(photo)
                 found.settle()
-                found.writing = job, photo.notes, writer.submit(_write, better, job.target, force, note)
-                if photo.array.nbytes > _LARGE:
+                found.writing = job, photo.notes, writer.submit(_write, result, job.target, force, note)
+                if _is_large(photo):
                     found.settle()
         found.settle()
     return found.done()
 
 
+def _pages(tell: Callable[[int, Job], None] | None, number: int, job: Job, stack: Stack) -> Callable[[int], None]:
+    """Tells of each page of a job."""
+
+    def told(page: int) -> None:
+        if tell:
+            tell(number, job._replace(shown=f"{job.shown}, page {page + 1} of {len(stack)}"))
+
+    return told
+
+
+def _is_large(found: Photo | Stack) -> bool:
+    return isinstance(found, Stack) or found.array.nbytes > _LARGE
+
+
 def _read_ahead(
     jobs: Sequence[Job], how: str, reader: ThreadPoolExecutor
-) -> Iterator[tuple[Job, Future[tuple[Photo, str]]]]:
+) -> Iterator[tuple[Job, Future[tuple[Photo | Stack, str]]]]:
     """Each job with its picture, read; the next one is on its way, unless this one is large."""
     ahead = None
     for job, following in itertools.zip_longest(jobs, jobs[1:]):
         reading = ahead or reader.submit(_read, job.source, how)
         wait([reading])
-        large = reading.exception() is None and reading.result()[0].array.nbytes > _LARGE
+        large = reading.exception() is None and _is_large(reading.result()[0])
         ahead = reader.submit(_read, following.source, how) if following and not large else None
         yield job, reading
 
 
-def _read(source: Path, how: str) -> tuple[Photo, str]:
+def _read(source: Path, how: str) -> tuple[Photo | Stack, str]:
     """The picture, and of what its result will be made: as it lay there before it was read."""
     try:
         origin = made_from(source, how)
     except OSError:  # opening it will say so
         origin = ""
-    return open_photo(source), origin
+    return open_picture(source), origin
 
 
 def _write(photo: Photo, target: Path, force: bool, note: Any) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +16,9 @@ from narrows._contract import AbstractTask, Window
 from narrows._errors import BadData, BadOption, NotSupported, UnknownName
 from narrows._registry import tasks
 from narrows.data.arrays import as_batch
-from narrows.data.images import Photo, open_photo, save_photo
+from narrows.data.images import Photo, save_photo
+from narrows.data.stack_saving import save_stack
+from narrows.data.stacks import Stack, open_picture
 from narrows.model import zoo
 from narrows.model.folder import load
 from narrows.model.model import Model
@@ -92,9 +95,11 @@ def restore_photo(
     strength: float = 1.0,
     tile: int = TILE,
     engine: str = "torch",
+    into: np.ndarray | None = None,
     **options: Any,
 ) -> Photo:
-    """The same, from and to a photo's own numbers: only one tile at a time is held as floats."""
+    """The same, from and to a photo's own numbers: only one tile at a time is held as floats. `into`, an array like the
+    photo's, takes the result where that has the photo's shape."""
     _check_strength(strength)
     if _reshapes(model):
         related = photo.emptied(model.target_shape)
@@ -111,7 +116,7 @@ def restore_photo(
     window, size = enlarged(task, own, photo.shape[1:])
     result = photo if task.scale == 1 else photo.enlarged(task.scale)
     # Not-a-numbers are kept from the array that is written over, so an enlarged one can be written over in place.
-    out = result.blank() if result is photo else result.array
+    out = result.array if result is not photo else photo.blank() if into is None else into
 
     def put(part: Tensor, rows: slice, cols: slice) -> None:
         part = part if strength == 1 else _blend(window(rows, cols), part, strength)
@@ -130,12 +135,17 @@ def restore_file(
     strength: float = 1.0,
     force: bool = False,
     **options: Any,
-) -> Photo:
-    """One file to another, in the same format with everything it carried. Gives the result."""
-    photo = open_photo(path)
-    better = restore_photo(model_for(task, photo.shape[0], model), photo, strength=strength, **options)
-    save_photo(better, target, force=force)
-    return better
+) -> Path:
+    """One file to another, in the same format with everything it carried, and all of its pages."""
+
+    def better(photo: Photo, into: np.ndarray | None = None) -> Photo:
+        use = model_for(task, photo.shape[0], model)
+        return restore_photo(use, photo, strength=strength, into=into, **options)
+
+    found = open_picture(path)
+    if isinstance(found, Stack):
+        return save_stack(found, target, better, force=force)
+    return save_photo(better(found), target, force=force)
 
 
 def task_of(model: Model | AbstractTask) -> AbstractTask:
