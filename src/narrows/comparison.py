@@ -24,7 +24,7 @@ from narrows._fit import fit, parse_settings
 from narrows._registry import kinds as registry
 from narrows.data.labels import read_labels, without_labels
 from narrows.data.reading import Dataset, read
-from narrows.data.splits import content_hash, split
+from narrows.data.splits import content_hash
 from narrows.measuring.comparing import MOST_JUDGED, Bench, Row
 from narrows.measuring.frechet import Quality
 from narrows.measuring.intervals import Interval
@@ -176,7 +176,7 @@ def _width(name: str, shape: tuple[int, ...], size: int, settings: dict[str, Any
 
 
 def _bench(dataset: Dataset, known: list[str | None] | None, seed: int) -> Bench:
-    learning, judging, _ = split(dataset.keys, (0.1, 0.05), groups=dataset.groups)
+    learning, judging, _ = dataset.split((0.1, 0.05))
     learning = learning[torch.randperm(len(learning), generator=torch.Generator().manual_seed(seed))]
     most = _MOST_VALUES // math.prod(dataset.shape)
     learning, judging = learning[: min(_MOST_FOR_BASELINES, most)], judging[: min(MOST_JUDGED, most)]

@@ -118,7 +118,7 @@ def _fit(
     progress: Callable[[dict[str, Any]], None],
 ) -> Fitted:
     progress({"event": "reading"})
-    dataset = _read(data, chosen)
+    dataset = _read(data, chosen).telling_blocks((chosen.held_out, chosen.validation))
     lesson = find_lesson(dataset, chosen, config)
     asked, chosen = chosen, replace(chosen, options=chosen.options | lesson.options)
     model = make_model(dataset, chosen, config)

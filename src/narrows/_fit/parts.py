@@ -12,11 +12,9 @@ from torch import Tensor
 from narrows._contract import AbstractTask, Pairs
 from narrows._fit.settings import FitSettings
 from narrows.data.fitting import convert_channels
-from narrows.data.images import open_photo
 from narrows.data.pairs import PairedDataset, PairPatches, PairSource, middle_pair
 from narrows.data.reading import Dataset
-from narrows.data.sources import PatchSource, Subset
-from narrows.data.splits import split
+from narrows.data.sources import PatchSource, Subset, opened
 from narrows.model.model import Model
 from narrows.training.seeds import generator
 
@@ -53,7 +51,7 @@ class Parts(NamedTuple):
 
 def split_parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Parts:
     """Split, and look at the training side where the model needs to."""
-    training, held_out, validation = split(dataset.keys, (chosen.held_out, chosen.validation), groups=dataset.groups)
+    training, held_out, validation = dataset.split((chosen.held_out, chosen.validation))
     side = max(dataset.shape[1:], default=0)
     by_patches = "vector" not in model.autoencoder.needs and dataset.photos and (
         side >= _LARGEST_WHOLE or (chosen.size is None and _differ_in_size(dataset))
@@ -168,4 +166,4 @@ def _paired_patches(
 
 def middle(path: Path, channels: int) -> Tensor:
     """C H W: the centre of a photograph, at most _JUDGED_SIDE pixels a side."""
-    return convert_channels(open_photo(path).middle(_JUDGED_SIDE), channels)
+    return convert_channels(opened(path).middle(_JUDGED_SIDE), channels)

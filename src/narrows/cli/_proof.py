@@ -151,7 +151,8 @@ class Asked(NamedTuple):
         import numpy as np
 
         from narrows.cli._progress import counting
-        from narrows.data.images import Photo, open_photo, save_photo
+        from narrows.data.images import Photo, save_photo
+        from narrows.data.stacks import telling_page
         from narrows.using.doubt import doubt
 
         made = []
@@ -162,7 +163,7 @@ class Asked(NamedTuple):
                 if target.exists() and not force:
                     out.note(f"{target} is there already (--force makes it anew)")
                     continue
-                found = doubt(open_photo(job.source), task=task, model=model, **options)
+                found = doubt(telling_page(job.source), task=task, model=model, **options)
                 pixels = (found / _WHITE).clamp(0, 1).mul(255).round().byte().numpy()[..., None]
                 white = np.full(1, 255.0)
                 made.append(save_photo(Photo(pixels, np.zeros(1), white), target, force=force))

@@ -16,6 +16,7 @@ from narrows.data.idx import read_idx
 from narrows.data.reading import Dataset
 from narrows.data.sources import ArraySource
 from narrows.data.splits import content_hash
+from narrows.data.stacks import order
 from narrows.data.tables import read_column, read_numpy
 from narrows.data.triage import is_idx
 
@@ -81,5 +82,5 @@ def _from_file(path: Path, dataset: Dataset) -> list[str | None]:
     found: list[str | None] = [str(value) for value in values.tolist()]
     if not dataset.photos:
         return found
-    rank = {at: number for number, at in enumerate(sorted(range(len(found)), key=lambda at: dataset.photos[at]))}
+    rank = {at: number for number, at in enumerate(sorted(range(len(found)), key=lambda at: order(dataset.photos[at])))}
     return [found[rank[at]] for at in range(len(found))]

@@ -138,7 +138,7 @@ def _of_files(
     first, last, left = _of_like_sizes(first, last, sides)
     skipped += left
     if first.sizes and first.shape[1:] != last.shape[1:] and _have_one_size(first, last):
-        last = read_photos(Triage(last.photos), sides.after, (0, *first.shape[1:]), channels, None, False)
+        last = read_photos(Triage(_files(last)), sides.after, (0, *first.shape[1:]), channels, None, False)
     whole = dataclasses.replace(
         sides.first,
         skipped=tuple(skipped),
@@ -192,7 +192,7 @@ def _of_like_sizes(first: Dataset, last: Dataset, sides: _Sides) -> tuple[Datase
             kept.append(at)
             continue
         left.append((
-            sides.shown(first.photos[at]), f"is {a[1]}x{a[2]} and its partner {b[1]}x{b[2]}; the others agree in size"
+            sides.shown(_files(first)[at]), f"is {a[1]}x{a[2]} and its partner {b[1]}x{b[2]}; the others agree in size"
         ))  # fmt: skip
     return _some_of(first, kept), _some_of(last, kept), left
 
@@ -208,6 +208,10 @@ def _some_of(dataset: Dataset, rows: list[int]) -> Dataset:
         photos=tuple(dataset.photos[row] for row in rows),
         sizes=tuple(dataset.sizes[row] for row in rows),
     )
+
+
+def _files(dataset: Dataset) -> tuple[Path, ...]:
+    return tuple(path for path in dataset.photos if isinstance(path, Path))  # all are: pairs are not read by page
 
 
 # Both kinds
@@ -235,7 +239,7 @@ def _paired(first: Dataset, last: Dataset, triage: Triage, group_by: str | None)
         sizes=tuple(first.sizes[at] for at in order) if first.sizes else (),
         targets=Subset(last.source, torch.tensor(order)),
         target_shape=last.shape,
-        partners=tuple(last.photos[at] for at in order) if last.photos else (),
+        partners=tuple(_files(last)[at] for at in order) if last.photos else (),
     )
 
 

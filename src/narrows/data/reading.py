@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +19,10 @@ from narrows._errors import BadData, BadOption, BadPicture
 from narrows.data.arrays import as_batch
 from narrows.data.fitting import fit_photo, fit_to
 from narrows.data.idx import read_idx
-from narrows.data.images import READABLE, open_photo
-from narrows.data.sources import ArraySource, PhotoSource, Source, memory_for_data
-from narrows.data.splits import content_hash
+from narrows.data.images import READABLE
+from narrows.data.sources import ArraySource, PhotoSource, Source, memory_for_data, opened
+from narrows.data.splits import content_hash, split
+from narrows.data.stacks import Page, order, pages_of
 from narrows.data.tables import Table, checked, read_csv, read_numpy
 from narrows.data.triage import Triage, is_idx, look_through, printable
 
@@ -46,10 +47,24 @@ class Dataset:
     groups: tuple[str, ...] | None = None
     columns: tuple[str, ...] = ()
     triage: Triage = field(default_factory=Triage)
-    photos: tuple[Path, ...] = ()
-    """The files, in the order of `keys`, where pictures came from files."""
+    photos: tuple[Path | Page, ...] = ()
+    """The files, or pages of files, in the order of `keys`, where pictures came from files."""
     sizes: tuple[tuple[int, int, int], ...] = ()
     """(C, H, W) of each of the files, before they were fitted to one size."""
+    places: dict[str, float] = field(default_factory=dict)
+    """Of the groups that are pages of a stack, their place in it: 0 at the end, towards 1 at the beginning."""
+
+    def split(self, shares: Sequence[float]) -> tuple[Tensor, ...]:
+        """Indices of the training side, then of one side for each share, as `splits.split` gives them. Neighbouring
+        pages of a stack are alike, so its sides are blocks: the first share is its end, the next one what comes before,
+        so that no page of the first has a neighbour that is learned from. Raises BadData."""
+        return split(self.keys, shares, groups=self.groups, places=self.places)
+
+    def telling_blocks(self, shares: Sequence[float]) -> Dataset:
+        """The same with a note on the pages of each stack that lie on the sides of a split by two shares."""
+        sides = [{self.photos[i] for i in side.tolist()} for side in self.split(shares)] if self.places else []
+        notes = [_blocks_told(path, self.photos, sides[1:]) for path in _stacks_of(self.photos)] if sides else []
+        return dataclasses.replace(self, triage=self.triage.adding(notes=notes))
 
 
 def read(
@@ -72,7 +87,7 @@ def read(
         if found.pictures:
             notes = [f"{path.name}: a table beside pictures is left out" for path in found.tables]
             root = place if place.is_dir() else place.parent
-            return read_photos(found.adding(notes=notes), root, shape, channels, group_by, to_learn)
+            return read_photos(found.adding(notes=notes), root, shape, channels, group_by, to_learn, by_page=True)
         return _read_table_file(found, place, shape, channels, to_learn)
     if isinstance(data, (list, tuple)) and data and isinstance(data[0], (str, Path)):
         if len(data) == 1:
@@ -86,7 +101,7 @@ def read(
         )
         root = Path(os.path.commonpath([Path(place).resolve() for place in data]))
         found = dataclasses.replace(found, pictures=tuple(path.resolve() for path in found.pictures))
-        return read_photos(found, root, shape, channels, group_by, to_learn)
+        return read_photos(found, root, shape, channels, group_by, to_learn, by_page=True)
     if isinstance(data, Tensor):
         data = data.detach().cpu().numpy()
     if isinstance(data, np.ndarray) and data.dtype.kind not in "fiub":
@@ -216,24 +231,29 @@ def _pictures(pictures: list[Tensor], found: Triage, shape: Any, channels: int |
 
 
 class _Decoded(NamedTuple):
-    path: Path
+    path: Path | Page
     key: str
     shape: tuple[int, int, int]
     notes: tuple[str, ...]
 
 
 def read_photos(
-    found: Triage, root: Path, shape: Any, channels: int | None, group_by: str | None, to_learn: bool
-) -> Dataset:
+    found: Triage, root: Path, shape: Any, channels: int | None, group_by: str | None, to_learn: bool,
+    *, by_page: bool = False,
+) -> Dataset:  # fmt: skip
     """Decode every file once for its hash and size, then keep what fits in memory at the size that was chosen: what
-    `read` does with `found.pictures`, which lie below `root`."""
+    `read` does with `found.pictures`, which lie below `root`. Of a file of pages each is a picture with `by_page`, else
+    the first."""
     decoded: list[_Decoded] = []
     skipped: list[tuple[str, str]] = []
 
-    def shown(path: Path) -> str:
-        return printable(path.relative_to(root) if path.is_relative_to(root) else path)
+    def shown(place: Path | Page) -> str:
+        path, page = order(place)
+        name = printable(path.relative_to(root) if path.is_relative_to(root) else path)
+        return name if page < 0 else f"{name} page {page + 1}"
 
-    for path, result in _each(found.pictures, _decode):
+    all_places = [one for path in found.pictures for one in (pages_of(path) if by_page else [path])]
+    for path, result in _each(all_places, _decode):
         if isinstance(result, _Decoded):
             decoded.append(result)
         else:
@@ -242,7 +262,7 @@ def read_photos(
         reasons = "; ".join(why for _, why in skipped[:2])
         raise BadData(f"none of the {len(found.pictures)} pictures could be read: {reasons}")
     if to_learn:  # by content: what is learned cannot depend on folders' names
-        decoded.sort(key=lambda one: (one.key, one.path))
+        decoded.sort(key=lambda one: (one.key, *order(one.path)))
     wanted, notes = _shape_for([one.shape for one in decoded], shape, channels)
     keys = tuple(one.key for one in decoded)
     if to_learn:
@@ -251,6 +271,9 @@ def read_photos(
         notes.append(f"{sum(note in one.notes for one in decoded)} files: {note}")
     paths = tuple(one.path for one in decoded)
     names = tuple(shown(path) for path in paths)
+    groups, places = groups_of(names, group_by), {}
+    if groups is None and any(isinstance(path, Page) for path in paths):
+        groups, places = _groups_of_pages(paths, keys)
     source: Source
     if len(paths) * int(np.prod(wanted)) <= memory_for_data():
         source = ArraySource(_fitted(paths, wanted))
@@ -262,23 +285,24 @@ def read_photos(
         shape=wanted,
         keys=keys,
         names=names,
-        groups=groups_of(names, group_by),
+        groups=groups,
+        places=places,
         triage=found.adding(skipped=skipped, notes=notes),
         photos=paths,
         sizes=tuple(one.shape for one in decoded),
     )
 
 
-def _decode(path: Path) -> _Decoded:
+def _decode(path: Path | Page) -> _Decoded:
     """The hash is of the pixels, so that the same picture in two files is the same picture."""
-    photo = open_photo(path)
+    photo = opened(path)
     return _Decoded(path, content_hash(photo.array), photo.shape, photo.notes)
 
 
-def _each(paths: tuple[Path, ...], work: Any) -> Iterator[tuple[Path, Any]]:
+def _each(paths: Sequence[Path | Page], work: Any) -> Iterator[tuple[Path | Page, Any]]:
     """(path, result or the BadPicture that it raised), in order, a few at a time."""
 
-    def tried(path: Path) -> Any:
+    def tried(path: Path | Page) -> Any:
         try:
             return work(path)
         except BadPicture as error:
@@ -288,18 +312,50 @@ def _each(paths: tuple[Path, ...], work: Any) -> Iterator[tuple[Path, Any]]:
         yield from zip(paths, pool.map(tried, paths), strict=True)
 
 
-def _fitted(paths: tuple[Path, ...], wanted: tuple[int, ...]) -> Tensor:
+def _fitted(paths: Sequence[Path | Page], wanted: tuple[int, ...]) -> Tensor:
     """N C H W uint8: fitted pictures, rounded to bytes."""
     out = torch.empty((len(paths), *wanted), dtype=torch.uint8)
 
-    def one(path: Path) -> Tensor:
-        return fit_photo(open_photo(path), wanted)
+    def one(path: Path | Page) -> Tensor:
+        return fit_photo(opened(path), wanted)
 
     for number, (path, result) in enumerate(_each(paths, one)):
         if isinstance(result, BadPicture):
             raise BadData(f"{path} vanished or changed while the folder was read; run the same command again")
         out[number] = result
     return out
+
+
+def _groups_of_pages(photos: Sequence[Path | Page], keys: Sequence[str]) -> tuple[tuple[str, ...], dict[str, float]]:
+    """The group of each picture and the places of those that are pages: channels of one place and time are one group;
+    a file of its own is a group by its content."""
+    groups, places = [], {}
+    for photo, key in zip(photos, keys, strict=True):
+        if isinstance(photo, Path):
+            groups.append(key)
+            continue
+        stack, together = photo.stack, photo.stack.together
+        at, count = photo.number // together, len(stack) // together
+        groups.append(f"{stack.path} {at:09}")
+        places[groups[-1]] = 1 - (at + 0.5) / count
+    return tuple(groups), places
+
+
+def _stacks_of(photos: Sequence[Path | Page]) -> list[Path]:
+    return sorted({photo.stack.path for photo in photos if isinstance(photo, Page)})
+
+
+def _blocks_told(path: Path, photos: Sequence[Path | Page], sides: list[set[Any]]) -> str:
+    """ "a.tif: of 200 pages, 181 to 200 are held out and 171 to 180 say when to stop"."""
+    told = []
+    for side, what in zip(sides, ("held out", "for when to stop"), strict=True):
+        numbers = sorted(one.number + 1 for one in side if isinstance(one, Page) and one.stack.path == path)
+        block = numbers and numbers[-1] - numbers[0] + 1 == len(numbers)
+        told.append(f"{numbers[0]} to {numbers[-1]} {what}" if block else f"{len(numbers)} {what}")
+    count = sum(isinstance(one, Page) and one.stack.path == path for one in photos)
+    return f"{printable(path.name)}: neighbouring pages are alike, so of its {count} pages blocks are kept apart: " + (
+        ", ".join(told)
+    )
 
 
 def _shape_for(shapes: list[tuple[int, ...]], shape: Any, channels: int | None) -> tuple[tuple[int, ...], list[str]]:

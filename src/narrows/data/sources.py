@@ -69,7 +69,7 @@ class ArraySource:
 class PhotoSource:
     """Pictures on the disk, each fitted to one shape when it is taken: for data larger than memory."""
 
-    def __init__(self, paths: Sequence[Path], shape: tuple[int, ...]) -> None:
+    def __init__(self, paths: Sequence[Path | Place], shape: tuple[int, ...]) -> None:
         self.paths, self.shape = list(paths), tuple(shape)
 
     def __len__(self) -> int:
@@ -89,12 +89,15 @@ class Place(Protocol):
     def photo(self) -> Photo: ...
 
 
+def opened(path: Path | Place) -> Photo:
+    """The photo, wherever it is. Raises BadPicture."""
+    return open_photo(path) if isinstance(path, Path) else path.photo()
+
+
 def _reopened(path: Path | Place) -> Photo:
     """A photo that could be read before. Raises BadData."""
     try:
-        if not isinstance(path, Path):
-            return path.photo()
-        return open_photo(path)
+        return opened(path)
     except BadPicture as error:
         raise BadData(
             f"{path} vanished or changed while it was learned from ({error}); put it back, then run the same command "

@@ -6,7 +6,7 @@ Equal contents have equal hashes and so never lie on both sides.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -28,25 +28,35 @@ def content_hash(content: bytes | np.ndarray) -> str:
 
 
 def split(
-    keys: Sequence[str], shares: Sequence[float] = (0.1, 0.05), *, groups: Sequence[str] | None = None
+    keys: Sequence[str],
+    shares: Sequence[float] = (0.1, 0.05),
+    *,
+    groups: Sequence[str] | None = None,
+    places: Mapping[str, float] | None = None,
 ) -> tuple[Tensor, ...]:
     """Indices of the training side, then of one side for each share.
 
     Each key (or group) has a place in [0, 1) that follows from it alone; the first share takes the places from 0, the
     next from there on. Where a side would stay empty, the keys nearest to it in place move over. A share of 0 is empty
-    on purpose. Raises BadData when there are fewer different keys than sides.
+    on purpose. `places` has groups whose place is not drawn, such as pages of a stack. Raises BadData when there are
+    fewer different keys than sides.
     """
     owners = list(keys) if groups is None else joined(keys, groups)
-    different = sorted(set(owners), key=_place)
+    given = places or {}
+
+    def place(owner: str) -> float:
+        return given[owner] if owner in given else _place(owner)
+
+    different = sorted(set(owners), key=lambda owner: (place(owner), owner))
     wanted = [share for share in shares if share > 0]
-    what = "pictures or rows" if groups is None else "groups"
+    what = "pictures or rows" if groups is None else "pages or pictures" if given else "groups"
     if len(different) < len(wanted) + 1:
         raise BadData(
             f"{len(different)} different {what} came; at least {len(wanted) + 1} are needed, to learn from some and be "
             f"judged by others"
         )
     edges = np.cumsum([0.0, *shares])
-    counts = [sum(low <= _place(o) < high for o in different) for low, high in pairwise(edges)]
+    counts = [sum(low <= place(o) < high for o in different) for low, high in pairwise(edges)]
     for side, share in enumerate(shares):
         if share > 0 and counts[side] == 0:
             counts[side] = 1

@@ -214,6 +214,11 @@ class Page:
         return f"{self.stack.path} page {self.number + 1}"
 
 
+def order(place: Path | Page) -> tuple[Path, int]:
+    """By path, then by page."""
+    return (place, -1) if isinstance(place, Path) else (place.stack.path, place.number)
+
+
 # Opening
 
 
@@ -240,6 +245,16 @@ def open_stack(path: Path) -> Stack | None:
 def open_picture(path: Path) -> Photo | Stack:
     """A photo, or the stack that the file is. Raises BadPicture."""
     return open_stack(path) or open_photo(path)
+
+
+def telling_page(path: Path, like: Photo | None = None) -> Photo:
+    """What stands for a file where one picture is looked at: of many pages the middle one, at the stack's scale, or at
+    that of `like`. Raises BadPicture."""
+    found = open_picture(path)
+    photo = found.photo(len(found) // 2) if isinstance(found, Stack) else found
+    if like is None or like.page is None or len(like.low) != len(photo.low):
+        return photo
+    return dataclasses.replace(photo, low=like.low, high=like.high)
 
 
 def pages_of(path: Path) -> list[Path | Page]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from narrows._errors import BadOption, NotSupported
-from narrows.data.splits import split
+from narrows.data.reading import Dataset
 from narrows.measuring.assess import comparable
 from narrows.measuring.memorisation import Memorisation, check_memorisation
 from narrows.model.folder import load, save
@@ -52,7 +52,7 @@ def draw_to_files(
     dataset = None if data is None else read_for(model, data)
     sides = None
     if dataset is not None:
-        learned, held_out, _ = split(dataset.keys, _SHARES)
+        learned, held_out, _ = dataset.split(_SHARES)
         sides = dataset.source.take(learned), dataset.source.take(held_out)
     held = model.card.get("prior", {}).get("name")
     if prior is not None and prior != held:
@@ -75,7 +75,7 @@ def draw_to_files(
         return Drawn(written, used, None, None)
     if dataset is not None:
         written.skipped, written.notes = list(dataset.triage.skipped), list(dataset.triage.notes)
-        if model.card["data"].get("examples") != _counts(dataset.keys):
+        if model.card["data"].get("examples") != _counts(dataset):
             written.notes.append("these are not the data of the fit, or it held out another share: read with care")
     found = check_memorisation(*(comparable(model, x) for x in (drawn, *sides)), seed=seed)
     shown = _pairs(drawn, sides[0][found.nearest]) if sheets else None
@@ -84,9 +84,9 @@ def draw_to_files(
     return Drawn(written, used, found, sheet)
 
 
-def _counts(keys: tuple[str, ...]) -> dict[str, int]:
+def _counts(dataset: Dataset) -> dict[str, int]:
     """As a card has them."""
-    learned, held_out, validation = split(keys, _SHARES)
+    learned, held_out, validation = dataset.split(_SHARES)
     return {"training": len(learned), "validation": len(validation), "held_out": len(held_out)}
 
 

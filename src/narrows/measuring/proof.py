@@ -20,7 +20,8 @@ from narrows._contract import AbstractTask
 from narrows._errors import BadData, BadOption
 from narrows._registry import tasks
 from narrows.data.fitting import convert_channels
-from narrows.data.images import Photo, open_photo
+from narrows.data.images import Photo
+from narrows.data.stacks import telling_page
 from narrows.data.triage import look_through, printable
 from narrows.measuring.bottleneck import Verdict, judge_gains
 from narrows.measuring.classical import filters_for
@@ -202,7 +203,8 @@ def _by_truth(
 
 def _case(job: Job, truth: Path, task: str, model: Any) -> tuple[_Case, AbstractTask]:
     """Raises BadData where the three are not of one size."""
-    before, after, true = (open_photo(path) for path in (job.source, job.target, truth))
+    before = telling_page(job.source)
+    after, true = (telling_page(path, before) for path in (job.target, truth))
     own = task_of(model_for(task, before.shape[0], model))
     if true.shape[1:] != after.shape[1:]:
         raise BadData(
@@ -279,13 +281,16 @@ def _estimated(
     for number, job in enumerate(jobs):
         if tell:
             tell(number, job)
-        picture = open_photo(job.source).middle(_SIDE)
+        photo = telling_page(job.source)
+        picture = photo.middle(_SIDE)
         use = model_for(task, len(picture), model)
         filters = filters or _filters(task_of(use), slow)
         facts = noise_facts([picture])
         if facts is not None and facts.is_alike and options.get("level") is None:
             notes.append(f"{job.shown}: {_NEIGHBORS}")
             continue
+        if photo.page:
+            notes.append(f"{job.shown}: of its {photo.page[1]} pages, page {photo.page[0]} is looked at")
         try:
             found.append((job, *_estimates(picture, use, filters, options, generator(seed, "proof", number))))
         except BadData as error:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from narrows._errors import BadData, BadPicture
 from narrows.data.fitting import convert_channels
-from narrows.data.images import open_photo
+from narrows.data.sources import opened
+from narrows.data.stacks import pages_of
 from narrows.data.triage import look_through, printable
 from narrows.measuring.evaluate import evaluate
 from narrows.measuring.intervals import Interval, bootstrap
@@ -95,10 +96,10 @@ def _photographs(model: Model, data: Any) -> tuple[Iterator[list[Tensor]], list[
         raise BadData(f"{printable(places[0])} holds no picture; this model takes a folder of pictures, or a picture")
 
     def each() -> Iterator[list[Tensor]]:
-        for path in pictures:
+        for place in (one for path in pictures for one in pages_of(path)):
             try:
-                yield [convert_channels(open_photo(path).middle(_SIDE), model.shape[0])]
+                yield [convert_channels(opened(place).middle(_SIDE), model.shape[0])]
             except BadPicture as error:
-                skipped.append((printable(path), str(error)))
+                skipped.append((printable(str(place)), str(error)))
 
     return each(), skipped, []

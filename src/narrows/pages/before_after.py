@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from narrows import __version__
-from narrows.data.images import Photo, open_photo
+from narrows.data.images import Photo
+from narrows.data.stacks import telling_page
 from narrows.measuring.intervals import Interval
 from narrows.measuring.proof import MOST, Proof
 from narrows.pages._html import Markup, command_block, h, page, prose, section, table, unbroken, user_text, write_page
@@ -93,7 +94,8 @@ def _shown(interval: Interval) -> list[object]:
 
 
 def _picture(one: Restored, say: Say) -> Markup:
-    before, after = open_photo(one.before), open_photo(one.after)
+    before = telling_page(one.before)
+    after = telling_page(one.after, before)
     rows, cols = _detail(after)
     scale = after.shape[1] / before.shape[1]
     small = [slice(round(side.start / scale), round(side.stop / scale)) for side in (rows, cols)]

@@ -24,7 +24,6 @@ from narrows._fit.parts import split_parts
 from narrows._fit.settings import FitSettings
 from narrows.data.reading import Dataset
 from narrows.data.sources import ArraySource
-from narrows.data.splits import split
 from narrows.measuring.baselines import MeanBaseline, PCABaseline
 from narrows.measuring.evaluate import evaluate
 from narrows.measuring.intrinsic import above_noise, dimensions
@@ -292,7 +291,7 @@ def _in_noise_free_directions(dataset: Dataset, chosen: FitSettings) -> tuple[Da
     spread = rows.double().std(0)
     if float(spread.max()) > _LIKE * float(spread[spread > 0].min()):
         return dataset, 0.0
-    training = split(dataset.keys, (chosen.held_out, chosen.validation), groups=dataset.groups)[0]
+    training = dataset.split((chosen.held_out, chosen.validation))[0]
     reduced = above_noise(rows[training])  # directions, too, are learned from what is learned from
     if not reduced.noise:
         return dataset, 0.0
