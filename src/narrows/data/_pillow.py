@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from narrows._errors import CannotWrite
-from narrows.data import _cmyk, _png
+from narrows.data import _cmyk, _exif, _png
 from narrows.data._look import Look, check_size, disorient, orient
 
 _ORIENTATION = 0x0112
@@ -157,10 +157,10 @@ def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look, suffix: str)
         image = image.quantize(256)
     out = io.BytesIO()
     try:
-        image.save(out, kind, **_options(kind, look, same))
+        image.save(out, kind, **_options(kind, look, same, stored))
     except (OSError, ValueError, struct.error) as error:  # sides beyond the format's limit, EXIF longer than it holds
         raise CannotWrite(f"a {suffix} cannot hold this picture ({error}); write .png or .tif") from error
-    return _png.with_chunks(out.getvalue(), look.chunks) if kind == "PNG" and same else out.getvalue()
+    return _png.with_chunks(out.getvalue(), look.chunks, stored) if kind == "PNG" and same else out.getvalue()
 
 
 def _at_least(tables: dict[int, list[int]]) -> dict[int, list[int]]:
@@ -177,10 +177,11 @@ def _fine_tables() -> dict[int, list[int]]:
     return Image.open(file).quantization  # type: ignore[attr-defined]
 
 
-def _options(kind: str, look: Look, same: bool) -> dict[str, Any]:
+def _options(kind: str, look: Look, same: bool, stored: np.ndarray) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if kind in _WITH_METADATA and not (kind == "PNG" and same):  # a PNG's own chunks are put back as they were
-        options = {"icc_profile": look.icc, "exif": look.exif, "dpi": look.resolution, "xmp": look.more.get("xmp")}
+        exif = _exif.for_picture(look.exif, stored) if look.exif else None
+        options = {"icc_profile": look.icc, "exif": exif, "dpi": look.resolution, "xmp": look.more.get("xmp")}
         if kind != "JPEG":
             options.pop("xmp" if kind == "PNG" else "dpi")
     elif kind == "BMP":

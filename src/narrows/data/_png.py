@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from narrows._errors import CannotWrite
+from narrows.data import _exif
 from narrows.data._look import Look, check_size, disorient, orient
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KEPT = (b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"pHYs", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME", b"cICP")
-_EXIF = b"Exif\0\0"
-"""What Pillow and JPEG write before EXIF, and PNG does not."""
 _INCH = 0.0254
 """Metres."""
 
@@ -41,7 +40,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None, Look, list[str]]:
         mode="16-bit",
         orientation=_orientation(exif) if exif else 1,
         icc=_profile(found.get(b"iCCP", b"")),
-        exif=_EXIF + exif if exif else None,
+        exif=_exif.PREFIX + exif if exif else None,
         resolution=_resolution(found.get(b"pHYs", b"")),
         chunks=tuple(chunks),
     )
@@ -62,7 +61,8 @@ def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look) -> bytes:
     if alpha is not None:
         stored = np.concatenate([stored, disorient(alpha, look.orientation)[..., None]], 2)
     data = imagecodecs.png_encode(np.ascontiguousarray(stored[..., 0] if stored.shape[2] == 1 else stored), level=3)
-    return with_chunks(bytes(data), look.chunks if look.format == "PNG" else _chunks_from(look))
+    chunks = look.chunks if look.format == "PNG" else _chunks_from(look)
+    return with_chunks(bytes(data), chunks, stored)
 
 
 def chunks_of(data: bytes, *, whole: bool = False) -> tuple[tuple[bytes, bytes], ...]:
@@ -83,10 +83,11 @@ def chunks_of(data: bytes, *, whole: bool = False) -> tuple[tuple[bytes, bytes],
     return tuple(found)
 
 
-def with_chunks(data: bytes, chunks: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    """A PNG with these chunks right behind its header."""
+def with_chunks(data: bytes, chunks: tuple[tuple[bytes, bytes], ...], stored: np.ndarray) -> bytes:
+    """A PNG with these chunks right behind its header; EXIF with the size of what is stored, H W C."""
+    bodies = [(name, _exif.for_picture(body, stored) if name == b"eXIf" else body) for name, body in chunks]
     added = b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in bodies
     )
     behind = 8 + 25  # signature and IHDR
     return data[:behind] + added + data[behind:]
@@ -101,7 +102,7 @@ def _chunks_from(look: Look) -> tuple[tuple[bytes, bytes], ...]:
         across, down = (round(dots / _INCH) for dots in look.resolution)
         found.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
     if look.exif:
-        found.append((b"eXIf", look.exif.removeprefix(_EXIF)))
+        found.append((b"eXIf", look.exif.removeprefix(_exif.PREFIX)))
     return tuple(found)
 
 
@@ -124,6 +125,6 @@ def _orientation(exif: bytes) -> int:
     from PIL import Image
 
     found = Image.Exif()
-    found.load(_EXIF + exif.removeprefix(_EXIF))
+    found.load(_exif.PREFIX + exif.removeprefix(_exif.PREFIX))
     value = found.get(0x0112, 1)
     return value if value in range(1, 9) else 1

@@ -169,7 +169,10 @@ def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look) -> bytes:
     except UNWRITABLE as error:
         raise CannotWrite(f"a TIFF like the original cannot hold this picture ({error}); write .png") from error
     directories = look.more.get("directories") if look.format == "TIFF" else None
-    return _exif.with_directories(out.getvalue(), directories, **layout) if directories else out.getvalue()
+    if not directories:
+        return out.getvalue()
+    height, width = disorient(array, look.orientation).shape[:2]
+    return _exif.with_directories(out.getvalue(), _exif.sized(directories, height, width), **layout)
 
 
 UNWRITABLE = (ValueError, TypeError, struct.error)
