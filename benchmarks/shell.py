@@ -10,7 +10,6 @@ peak resident size of the process tree.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -55,10 +54,12 @@ def _tree(pid: int) -> list[int]:
 
 
 def _resident(pid: int) -> int:
+    """The most that the process had until now: what is gone again between two looks counts as well."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
         return 0
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:"))
 
 
 def draw(folder: Path) -> tuple[Path, Path]:

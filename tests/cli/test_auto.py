@@ -11,6 +11,7 @@ from skimage import data
 
 from narrows.measuring.metrics import psnr
 from narrows.model import zoo
+from narrows.using import engines
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +85,48 @@ def test_what_cannot_be_read_is_listed_and_the_rest_looked_at(run, photos):
     assert ran.code == 1
     assert len(ran.json["pictures"]) == 3
     assert ran.json["failed"][0]["file"].endswith("bad.png")
+
+
+@pytest.mark.needs_shipped_models
+def test_the_same_again_repairs_only_what_is_new(run, photos):
+    first = run("auto", "photos", "--do", "--json").json
+    made = sorted(str(one["written"]) for one in first["pictures"] if one["written"])
+    before = {path: Path(path).stat().st_mtime_ns for path in made}
+    Path("repaired/noisy.png").unlink()
+    again = run("auto", "photos", "--do", "--json")
+    assert again.code == 0
+    assert sorted(again.json["already"]) == [path for path in made if "noisy" not in path]
+    assert [one["written"] for one in again.json["pictures"] if one["written"]] == ["repaired/noisy.png"]
+    assert all(Path(path).stat().st_mtime_ns == time for path, time in before.items() if "noisy" not in path)
+    assert "done already" in run("auto", "photos", "--do").err
+
+
+class _Black:
+    """Stands in for onnxruntime, whose export takes half a minute and is tested with the other verbs."""
+
+    def run(self, names, given):
+        return [0 * given["picture"]]
+
+
+@pytest.mark.needs_shipped_models
+def test_the_engine_that_is_named_computes(run, photos, pixels, monkeypatch):
+    monkeypatch.setattr(engines, "require", lambda name: None)
+    monkeypatch.setattr(engines, "_opened", lambda model: _Black())
+    engines._sessions.clear()
+    assert run("auto", "photos/noisy.png", "--do", "--engine", "onnxruntime").code == 0
+    engines._sessions.clear()
+    assert pixels("repaired/noisy.png").max() == 0
+
+
+def test_an_engine_that_is_none_is_refused_before_anything_is_looked_at(run, photos):
+    ran = run("auto", "photos", "--engine", "tensorrt")
+    assert ran.code == 1 and ran.out == "" and "no engine called 'tensorrt'; known: onnxruntime, torch" in ran.err
+
+
+def test_pictures_of_one_name_can_be_looked_at_together_and_repaired_into_two_folders(run, photos, tmp_path):
+    (tmp_path / "other").mkdir()
+    (photos / "noisy.png").rename(tmp_path / "other" / "dark.png")
+    names = ("photos/dark.png", "other/dark.png")
+    assert [one["file"] for one in run("auto", *names, "--json").json["pictures"]] == list(names)
+    ran = run("auto", *names, "--do")
+    assert ran.code == 1 and "would both become repaired/dark.png" in ran.err

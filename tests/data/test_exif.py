@@ -65,7 +65,9 @@ def thumbnail_of(exif: bytes) -> Image.Image | None:
     if 0x0201 not in second:
         return None
     begin = 6 + second[0x0201]
-    return Image.open(io.BytesIO(exif[begin : begin + second[0x0202]]))
+    data = exif[begin : begin + second[0x0202]]
+    assert data.endswith(b"\xff\xd9"), "its length is not its own"
+    return Image.open(io.BytesIO(data))
 
 
 @pytest.fixture

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from narrows.cli._output import Output
-from narrows.cli._restore import Force, Out, Pictures, Recursive, pairs, say_left_out
+from narrows.cli._restore import Engine, Force, Out, Pictures, Recursive, pairs, say_left_out, say_what_failed
 from narrows.cli._verb import warm_up
 
 _FOLDER = Path("repaired")
@@ -23,6 +23,7 @@ def auto(
     to: Out = None,
     force: Force = False,
     recursive: Recursive = True,
+    engine: Engine = "torch",
 ) -> dict[str, Any]:
     """Say what is wrong with pictures, and repair it with --do.
 
@@ -31,77 +32,51 @@ def auto(
     nothing wrong are not written. Of a TIFF of many pages the middle one is looked at, and all are repaired.
     """
     warm_up()
-    from narrows._errors import BadData, CannotWrite
     from narrows.cli._progress import counting
-    from narrows.data.images import save_photo
-    from narrows.data.stack_saving import save_stack
-    from narrows.data.stacks import Stack, open_picture
+    from narrows.data.stacks import Stack
+    from narrows.measuring.diagnose import VERBS
     from narrows.measuring.repair import look_at, repair
-    from narrows.using.files import plan_files
+    from narrows.using.engines import check_engine
+    from narrows.using.files import Job, how_of, plan_files, restore_files
 
-    folder = to or _FOLDER
-    # What is only looked at has no results that could meet those of other pictures.
-    plan = plan_files(paths, folder, force=force or not do, recursive=recursive)
+    check_engine(engine)
+    how = "".join(how_of(verb, None, 1.0, {}, engine) for verb in VERBS.values())
+    plan = plan_files(paths, (to or _FOLDER) if do else None, how=how, force=force, recursive=recursive)
     say_left_out(out, plan.skipped)
-    found: list[dict[str, Any]] = []
-    failed: list[tuple[str, str]] = []
+    found: dict[Job, dict[str, Any]] = {}
+
+    def choose(job: Job, photo: Any) -> Callable[..., Any] | None:
+        seen = look_at(photo.photo(len(photo) // 2) if isinstance(photo, Stack) else photo)
+        wrong = [trouble._asdict() | {"verb": trouble.verb} for trouble in seen.troubles]
+        found[job] = {"file": job.shown, "wrong": wrong, "done": list(seen.repairable) if do else []}
+        out.say(_line(job, found[job], seen.without_model))
+        if not found[job]["done"]:
+            return None
+        return lambda page, into=None: repair(page, seen, engine=engine)
+
     with counting(len(plan.jobs), "auto") as tell:
-        for number, job in enumerate(plan.jobs):
-            tell(number, job.shown)
-            try:
-                photo = open_picture(job.source)
-                seen = look_at(photo.photo(len(photo) // 2) if isinstance(photo, Stack) else photo)
-                one: dict[str, Any] = {
-                    "file": job.shown,
-                    "wrong": [trouble._asdict() | {"verb": trouble.verb} for trouble in seen.troubles],
-                    "done": [], "written": None,
-                }  # fmt: skip
-                if do and seen.repairable:
-                    one["done"], target = list(seen.repairable), _made(job.target)
-                    if isinstance(photo, Stack):
-                        each = functools.partial(_repaired, seen)
-                        one["written"] = save_stack(photo, target, each, force=force)
-                    else:
-                        one["written"] = save_photo(repair(photo, seen), target, force=force)
-            except BadData as error:
-                failed.append((job.shown, str(error)))
-                continue
-            except CannotWrite as error:
-                if "cannot hold" not in str(error):  # a full disk ends it
-                    raise
-                failed.append((job.shown, str(error)))
-                continue
-            found.append(one)
-            out.say(_line(job.shown, str(job.source), one, seen.without_model, do))
-    for _, why in failed:
-        out.note(f"narrows: {why}")
-    out.exit_code = 1 if failed else 0
-    return {"pictures": found, "failed": pairs(failed), "skipped": pairs(plan.skipped)}
+        done = restore_files(
+            plan, force=force, engine=engine, tell=lambda number, job: tell(number, job.shown), choose=choose
+        )
+    say_what_failed(out, done.failed, len(plan.jobs))
+    if done.already:
+        out.note(f"{len(done.already)} done already, by an earlier run of the same (--force makes them anew)")
+    written = set(done.written)
+    pictures = [one | {"written": job.target if job.target in written else None} for job, one in found.items()]
+    return {
+        "pictures": pictures, "already": done.already, "failed": pairs(done.failed), "skipped": pairs(plan.skipped),
+    }  # fmt: skip
 
 
-def _repaired(seen: Any, photo: Any, _: Any) -> Any:
-    """A page, by what was seen on another."""
-    from narrows.measuring.repair import repair
-
-    return repair(photo, seen)
-
-
-def _made(target: Path) -> Path:
-    from narrows._files import make_folder
-
-    make_folder(target.parent)
-    return target
-
-
-def _line(shown: str, source: str, one: dict[str, Any], lacking: tuple[str, ...], do: bool) -> str:
+def _line(job: Any, one: dict[str, Any], lacking: tuple[str, ...]) -> str:
     """A picture in one line: what is wrong, and what was done or is to be typed."""
     if not one["wrong"]:
-        return f"{shown}: nothing wrong"
+        return f"{job.shown}: nothing wrong"
     wrong = "; ".join(trouble["sentence"] for trouble in one["wrong"])
-    if do and one["written"] is not None:
-        then = f"{', then '.join(one['done'])}: {one['written']}"
+    if one["done"]:
+        then = f"{', then '.join(one['done'])}: {job.target}"
     else:
         verbs = [trouble["verb"] for trouble in one["wrong"]]
-        then = "; ".join(f"narrows {verb} {shlex.quote(source)}" for verb in verbs if verb not in lacking)
+        then = "; ".join(f"narrows {verb} {shlex.quote(str(job.source))}" for verb in verbs if verb not in lacking)
     missing = "".join(f"; no model for {verb} ships yet (narrows fit ... --task {verb} trains one)" for verb in lacking)
-    return f"{shown}: {wrong}" + (f" -> {then}" if then else "") + missing
+    return f"{job.shown}: {wrong}" + (f" -> {then}" if then else "") + missing

@@ -194,7 +194,7 @@ def _restored(
         )  # fmt: skip
     for note in done.notes[:_MOST_SHOWN]:
         out.note(note)
-    _say_what_failed(out, done.failed, len(plan.jobs))
+    say_what_failed(out, done.failed, len(plan.jobs))
     if done.already:
         out.note(f"{len(done.already)} done already, by an earlier run of the same (--force makes them anew)")
     if done.written:
@@ -258,7 +258,8 @@ def _restored_alone(
     return done | {"alone": alone}
 
 
-def _say_what_failed(out: Output, failed: list[tuple[str, str]], count: int) -> None:
+def say_what_failed(out: Output, failed: list[tuple[str, str]], count: int) -> None:
+    """Each failure in a line, and the exit code that says there were some."""
     for _, why in failed[:_MOST_SHOWN]:
         out.note(f"narrows: {why}")
     if len(failed) > _MOST_SHOWN:

@@ -171,7 +171,7 @@ def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look) -> bytes:
     directories = look.more.get("directories") if look.format == "TIFF" else None
     if not directories:
         return out.getvalue()
-    height, width = disorient(array, look.orientation).shape[:2]
+    height, width = array.shape[1::-1] if look.orientation >= 5 else array.shape[:2]  # as it is stored
     return _exif.with_directories(out.getvalue(), _exif.sized(directories, height, width), **layout)
 
 

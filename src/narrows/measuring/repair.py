@@ -33,10 +33,10 @@ def look_at(photo: Photo) -> Seen:
     return Seen(troubles, here, tuple(verb for verb in verbs if verb not in here))
 
 
-def repair(photo: Photo, seen: Seen) -> Photo:
-    """The photo through every verb that `look_at` found to help and to have a model."""
+def repair(photo: Photo, seen: Seen, *, engine: str = "torch") -> Photo:
+    """The photo through every verb that `look_at` found to help and to have a model, computed by that engine."""
     for verb in seen.repairable:
-        photo = restore_photo(model_for(verb, photo.shape[0]), photo)
+        photo = restore_photo(model_for(verb, photo.shape[0]), photo, engine=engine)
     return photo
 
 

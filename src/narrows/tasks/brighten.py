@@ -21,6 +21,8 @@ _GAMMA, _OFFSET, _PHOTONS = 3.0, 0.02, 0.01
 """Largest exponent; largest offset; largest variance of photon noise, at full light."""
 _GUESS = 0.25
 """In training, the brightness of the whole is that of a patch, off by about so much: patches differ."""
+_TINY = 1e-6
+"""A brightness that is as good as none."""
 _LOOKED_AT = 512
 """Pixels a side, at most, that the brightness is measured on."""
 
@@ -71,9 +73,16 @@ class Brighten(AbstractTask):
             told = photo.flatten(1).mean(1).clamp(0, 1)
         else:
             told = torch.as_tensor(brightness, dtype=photo.dtype, device=photo.device).expand(len(photo))
+            if not isinstance(brightness, Tensor):  # by the user, who does not mean that nothing is to be done
+                told = torch.where(told == 0, _TINY, told)
         if not bool(((told >= 0) & (told <= 1)).all()):
             raise BadOption(f"--brightness {brightness}: the mean of a picture is 0 (black) to 1, such as 0.1")
         return torch.cat([photo, _brightness_map(told, photo)], 1)
+
+    def finish(self, ready: Tensor, result: Tensor) -> Tensor:
+        """Where the whole picture is black there is nothing to see, and a net would see stains."""
+        before = ready[:, :-1]
+        return torch.where(ready[:, -1:] > 0, result, before) if before.shape == result.shape else result
 
 
 def darken(

@@ -64,9 +64,10 @@ class Done(NamedTuple):
 
 
 def plan_files(
-    paths: Sequence[str | Path], out: Path, *, how: str = "", force: bool = False, recursive: bool = True
+    paths: Sequence[str | Path], out: Path | None, *, how: str = "", force: bool = False, recursive: bool = True
 ) -> Plan:
-    """Every picture among `paths` (files and folders) with its target below `out`; folders keep their tree.
+    """Every picture among `paths` (files and folders) with its target below `out`; folders keep their tree. Without
+    `out` they are only looked at, and are their own targets.
 
     `how` says by what the pictures will be treated (`how_of`): results that an earlier run made of the same pictures
     in the same way are not made again, unless `force`. `out` may also name one picture file, for one input.
@@ -82,15 +83,17 @@ def plan_files(
         is_folder = path.is_dir()
         for picture in found.pictures:
             below = picture.relative_to(path) if is_folder else Path(picture.name)
-            if is_folder and (_is_below(picture, out) or (not recursive and len(below.parts) > 1)):
+            if is_folder and ((out and _is_below(picture, out)) or (not recursive and len(below.parts) > 1)):
                 continue
-            jobs.append(Job(picture, out / below, printable(picture)))
+            jobs.append(Job(picture, out / below if out else picture, printable(picture)))
     if not jobs:
         reasons = "; ".join(f"{name}: {why}" for name, why in skipped[:3])
         raise BadData(
             f"no picture came{f' ({reasons})' if reasons else ''}; give pictures ({' '.join(READABLE)}) or a folder "
             f"of them"
         )
+    if out is None:
+        return Plan(tuple(jobs), tuple(skipped))
     folder: Path | None = out
     if len(jobs) == 1 and out.suffix.lower() in READABLE and not out.is_dir() and Path(paths[0]).is_file():
         jobs, folder = [jobs[0]._replace(target=out)], None
@@ -144,11 +147,14 @@ def restore_files(
     engine: str = "torch",
     tell: Callable[[int, Job], None] | None = None,
     through: Callable[[Photo], Photo] | None = None,
+    choose: Callable[[Job, Photo | Stack], Callable[..., Photo] | None] | None = None,
     **options: Any,
 ) -> Done:
     """Restore every file of the plan; one that cannot be is noted with its reason, and the rest go on.
 
-    `tell(number, job)` is called before each; `through` takes the model's place.
+    `tell(number, job)` is called before each; `through` takes the model's place. `choose` gives for each opened picture
+    what takes the model's place for it, of one page as `through` or with `into=array` for its result besides; None
+    leaves the picture out.
 
     Raises BadOption, UnknownName, BadModelFile, CannotWrite (disk full), BadRun (another process writes to the folder),
     NotSupported (the engine is not installed).
@@ -176,15 +182,18 @@ def restore_files(
                 tell(number, job)
             with found.noting(job):
                 photo, origin = reading.result()
+                way = choose(job, photo) if choose else better
+                if way is None:
+                    continue
                 note = journal.about_to_write(job.target, origin) if journal else None
                 if isinstance(photo, Stack):  # page by page, with no other picture beside it
                     found.settle()
                     path = save_stack(
-                        photo, job.target, better, force=force, about_to=note, tell=_pages(tell, number, job, photo)
+                        photo, job.target, way, force=force, about_to=note, tell=_pages(tell, number, job, photo)
                     )
                     found.written[job] = path, photo.notes
                     continue
-                result = better(photo)
+                result = way(photo)
                 found.settle()
                 found.writing = job, photo.notes, writer.submit(_write, result, job.target, force, note)
                 if _is_large(photo):
