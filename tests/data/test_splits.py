@@ -48,6 +48,15 @@ def test_shares_are_about_what_was_asked_for() -> None:
     assert sizes[1] == pytest.approx(1000, rel=0.1) and sizes[2] == pytest.approx(500, rel=0.15)
 
 
+def test_groups_of_given_places_lie_where_they_are_put() -> None:
+    groups = [f"page {i}" for i in range(200)]
+    places = {group: 1 - (i + 0.5) / 200 for i, group in enumerate(groups)}
+    sides = _sides([str(i) for i in range(200)], groups=groups, places=places)
+    assert sides == [0] * 170 + [2] * 10 + [1] * 20
+    with pytest.raises(BadData, match="2 different pages or pictures came"):
+        split(["a", "b"], groups=groups[:2], places=places)
+
+
 def test_a_group_stays_together() -> None:
     groups = [str(i // 10) for i in range(300)]
     sides = _sides([str(i) for i in range(300)], groups=groups)

@@ -78,7 +78,7 @@ def make_fit() -> Callable[..., dict[str, Any] | None]:
             list[str] | None,
             typer.Argument(
                 metavar="DATA",
-                help="Folders, pictures, or one table (CSV, .npy, .npz, IDX).",
+                help="Folders, pictures (of a TIFF every page), or one table (CSV, .npy, .npz, IDX).",
                 callback=_data_or_pairs,
                 show_default=False,
             ),
@@ -177,7 +177,7 @@ def _told(out: Output, found: Any, folder: Path, lang: str) -> dict[str, Any]:
         if with_code and found.model.card["task"]["name"] == "reconstruct"
         else f"narrows restore NEW-PICTURES --model {place} --out restored"
     )
-    for remark in found.history.remarks:
+    for remark in (*found.model.card["data"]["notes"], *found.history.remarks):
         out.note(remark)
     out.say(verdict)
     out.say(f"report: {found.report}")

@@ -346,15 +346,17 @@ def _stacks_of(photos: Sequence[Path | Page]) -> list[Path]:
 
 
 def _blocks_told(path: Path, photos: Sequence[Path | Page], sides: list[set[Any]]) -> str:
-    """ "a.tif: of 200 pages, 181 to 200 are held out and 171 to 180 say when to stop"."""
+    """ "a.tif: ... of its 200 pages blocks are kept apart: 181-200 held out, 171-180 for when to stop"."""
     told = []
     for side, what in zip(sides, ("held out", "for when to stop"), strict=True):
         numbers = sorted(one.number + 1 for one in side if isinstance(one, Page) and one.stack.path == path)
         block = numbers and numbers[-1] - numbers[0] + 1 == len(numbers)
-        told.append(f"{numbers[0]} to {numbers[-1]} {what}" if block else f"{len(numbers)} {what}")
+        span = f"{numbers[0]}-{numbers[-1]}" if len(numbers) > 1 else f"page {numbers[0]}" if numbers else ""
+        told.append(f"{span if block else len(numbers)} {what}")
     count = sum(isinstance(one, Page) and one.stack.path == path for one in photos)
-    return f"{printable(path.name)}: neighbouring pages are alike, so of its {count} pages blocks are kept apart: " + (
-        ", ".join(told)
+    return (
+        f"{printable(path.name)}: neighbouring pages are alike, so of its {count} pages blocks are kept apart: "
+        f"{', '.join(told)}"
     )
 
 

@@ -55,6 +55,10 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
     # Notes (data)
     (r"(\d+) of (\d+) pictures are resized to (\d+x\d+) for codes \(--size HxW\)",
      r"\1 trên \2 ảnh được đổi kích thước thành \3 để mã hoá (--size HxW)"),
+    (r"(.*): neighbouring pages are alike, so of its (\d+) pages blocks are kept apart: (?:page )?(\S+) held out, "
+     r"(?:page )?(\S+) for when to stop",
+     r"\1: các trang cạnh nhau giống nhau, nên trong \2 trang có hai khối để riêng: \3 để đánh giá, \4 để biết khi nào "
+     r"dừng"),
     (r"pictures of one shape become pictures of another", "ảnh có kích thước này trở thành ảnh có kích thước khác"),
     (r"(\d+) pictures without a usable partner are left out", r"bỏ qua \1 ảnh không có ảnh ghép cặp dùng được"),
     (r"has no partner: no picture of that name is in (.*)", r"không có ảnh ghép cặp: không ảnh nào cùng tên trong \1"),
