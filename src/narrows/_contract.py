@@ -192,7 +192,8 @@ class AbstractAutoencoder(Trainable):
     """True where a code of more values than the input makes sense: something else than its width narrows it."""
 
     link: ClassVar[str] = "sigmoid"
-    """How the decoder of *pictures* ends: "sigmoid", or "identity" for nets that add to their input."""
+    """How the decoder of *pictures* ends: "sigmoid", or "identity" for nets that add to their input and
+    codes whose units are to be read one by one."""
 
     bits: float | None = None
     """Of a code of indices: what one place of the grid takes. None where code values are real numbers."""

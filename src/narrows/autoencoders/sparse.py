@@ -33,6 +33,9 @@ class Sparse(AbstractAutoencoder):
     """
 
     may_be_wider = True
+    link = "identity"
+    """A sum of units, which a sigmoid would hide: in pixels that it has driven to 0, units may hold anything, and did
+    (docs/log.md, 2026-11-26)."""
 
     idle: Tensor
 

@@ -35,6 +35,8 @@ class Probe(NamedTuple):
     neighbours: Interval
     strength: float
     """The C that was chosen."""
+    alike: bool
+    """Whether one scale for all code values was chosen, rather than each value's own spread."""
     classes: int
     learned: int
     """Rows of the training part."""
@@ -54,7 +56,8 @@ def probe(
 ) -> Probe:
     """Fit on `codes` N ... with `labels` N, count on the held-out ones. Codes of a grid are taken flat.
 
-    C is chosen on a fifth of the training part, then all of it is learned from. A held-out label that the training
+    C, and whether every code value is brought to its own spread or all to one (rare units would drown the others), are
+    chosen on a fifth of the training part; then all of it is learned from. A held-out label that the training
     part lacks counts as wrong. Raises BadData for codes and labels that differ in number, for codes that are not
     numbers, and for labels of one class alone.
     """
@@ -62,16 +65,16 @@ def probe(
     rows, judged = _rows(codes, numbers, "training"), _rows(held_out_codes, judged_numbers, "held-out")
     if len(set(numbers.tolist())) < 2:
         raise BadData(f"every training label is {names[int(numbers[0])]!r}; a probe tells two or more classes apart")
-    mean, spread = rows.mean(0), rows.std(0)
-    spread[spread < 1e-8] = 1.0  # a dead unit says nothing, whatever it is divided by
-    strength = _chosen_strength((rows - mean) / spread, numbers, seed, most_to_choose)
+    mean = rows.mean(0)
+    strength, alike = _chosen(rows - mean, numbers, seed, most_to_choose)
+    spread = _spread(rows, alike)
     linear = _fitted((rows - mean) / spread, numbers, strength)
     wrong = torch.from_numpy((linear.predict((judged - mean) / spread) != judged_numbers).astype(np.float32))
     far = torch.from_numpy((_nearest(rows, numbers, judged) != judged_numbers).astype(np.float32))
     random = generator(seed, "probe intervals")
     return Probe(
-        bootstrap(wrong, generator=random), bootstrap(far, generator=random), strength, len(names), len(rows),
-        len(judged), wrong,
+        bootstrap(wrong, generator=random), bootstrap(far, generator=random), strength, alike, len(names),
+        len(rows), len(judged), wrong,
     )  # fmt: skip
 
 
@@ -82,8 +85,7 @@ def logistic_error(
     """The linear classifier alone, at a given C."""
     _, numbers, judged_numbers = _numbered(labels, held_out_labels)
     rows, judged = _rows(codes, numbers, "training"), _rows(held_out_codes, judged_numbers, "held-out")
-    mean, spread = rows.mean(0), rows.std(0)
-    spread[spread < 1e-8] = 1.0
+    mean, spread = rows.mean(0), _spread(rows, alike=False)
     linear = _fitted((rows - mean) / spread, numbers, strength)
     wrong = linear.predict((judged - mean) / spread) != judged_numbers
     return bootstrap(torch.from_numpy(wrong.astype(np.float32)), generator=generator(seed, "probe intervals"))
@@ -108,17 +110,26 @@ def _rows(codes: Tensor, labels: np.ndarray, which: str) -> np.ndarray:
     return rows
 
 
-def _chosen_strength(rows: np.ndarray, numbers: np.ndarray, seed: int, most: int) -> float:
+def _spread(rows: np.ndarray, alike: bool) -> np.ndarray:
+    """D: what each code value is divided by."""
+    spread = np.full(rows.shape[1], rows.std()) if alike else rows.std(0)
+    spread[spread < 1e-8] = 1.0  # a dead unit says nothing, whatever it is divided by
+    return spread
+
+
+def _chosen(rows: np.ndarray, numbers: np.ndarray, seed: int, most: int) -> tuple[float, bool]:
+    """C, and whether one scale is for all."""
     order = torch.randperm(len(rows), generator=generator(seed, "probe split")).numpy()[:most]
     held = max(1, round(_CHOOSE_BY * len(order)))
     judging, learning = order[:held], order[held:]
     if len(set(numbers[learning].tolist())) < 2:
-        return 1.0  # too few rows to choose by
-    errors = {
-        strength: float((_fitted(rows[learning], numbers[learning], strength).predict(rows[judging])
-                         != numbers[judging]).mean())
-        for strength in STRENGTHS
-    }  # fmt: skip
+        return 1.0, False  # too few rows to choose by
+    errors = {}
+    for alike in (False, True):
+        scaled = rows / _spread(rows, alike)
+        for strength in STRENGTHS:
+            guessed = _fitted(scaled[learning], numbers[learning], strength).predict(scaled[judging])
+            errors[strength, alike] = float((guessed != numbers[judging]).mean())
     return min(errors, key=errors.__getitem__)
 
 
