@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from skimage import data
 
@@ -130,3 +131,16 @@ def test_pictures_of_one_name_can_be_looked_at_together_and_repaired_into_two_fo
     assert [one["file"] for one in run("auto", *names, "--json").json["pictures"]] == list(names)
     ran = run("auto", *names, "--do")
     assert ran.code == 1 and "would both become repaired/dark.png" in ran.err
+
+
+@pytest.mark.needs_shipped_models
+def test_of_a_stack_one_page_is_looked_at_and_all_are_repaired(run, clean, tmp_path):
+    random = np.random.default_rng(0)
+    pages = np.stack([clean + random.normal(0, 20, clean.shape) for _ in range(3)])
+    tifffile.imwrite(tmp_path / "a.tif", np.rint(10 * pages.clip(0, 255)).astype(np.uint16), photometric="minisblack")
+    ran = run("auto", "a.tif", "--do", "--out", "better")
+    assert ran.code == 0 and "noise of " in ran.out
+    better = tifffile.imread("better/a.tif")
+    assert better.shape == pages.shape and better.dtype == np.uint16
+    errors = [np.abs(stack / 10 - clean).mean((1, 2)) for stack in (better, tifffile.imread("a.tif"))]
+    assert (errors[0] < errors[1] / 2).all()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from skimage import data
 
@@ -130,3 +131,24 @@ def test_noise_that_neighbors_share_is_not_judged_without_truth(tmp_path):
     path = save(tmp_path / "alike.png", alike)
     with pytest.raises(BadData, match="share their noise"):
         prove([Job(path, path, "alike.png")], task="denoise", slow=False)
+
+
+@pytest.mark.needs_shipped_models
+def test_of_a_stack_the_middle_page_is_judged_at_the_scale_of_what_came(tmp_path):
+    clean = data.camera()[60:188, 160:280].astype(float)
+    pages = clean + np.random.default_rng(0).normal(0, LEVEL, (3, *clean.shape))
+    for name, stack in (("came", pages), ("clean", np.stack([clean] * 3))):
+        (tmp_path / name).mkdir()
+        tifffile.imwrite(tmp_path / name / "a.tif", (16 * stack + 2000).astype(np.uint16), photometric="minisblack")
+    plan = plan_files([tmp_path / "came"], tmp_path / "out")
+    restore_files(plan, task="denoise")
+    jobs = list(plan.jobs)
+    by_truth = prove(jobs, task="denoise", truth=truth_of(jobs, [tmp_path / "came"], tmp_path / "clean"), slow=False)
+    before, after = (
+        np.square((tifffile.imread(tmp_path / place / "a.tif")[1] - 2000.0) / 16 - clean).mean()
+        for place in ("came", "out")
+    )
+    assert by_truth.gain.value == pytest.approx(10 * np.log10(before / after), abs=0.2)
+    found = prove(jobs, task="denoise", slow=False)
+    assert found.gain.value == pytest.approx(by_truth.gain.value, abs=1)
+    assert any("of its 3 pages, page 2 is looked at" in note for note in found.notes)
