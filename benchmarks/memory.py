@@ -97,7 +97,8 @@ def main() -> None:
         for one in given.rows or ROWS:
             rows.append(row_of(one, photo, Path(name)))
             print(rows[-1], flush=True)
-    report("memory", rows)
+    if not given.quick:
+        report("memory", rows)
 
 
 if __name__ == "__main__":

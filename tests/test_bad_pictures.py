@@ -285,14 +285,21 @@ def no_file_above(most: int) -> Iterator[None]:
 
 def whole(folder: Path) -> dict[str, bytes]:
     """Every result, each of which can be opened."""
-    for path in folder.glob("*.png"):
+    results = sorted(folder.glob("[!.]*"))
+    for path in results:
         open_photo(path)
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != NAME}
+    return {path.name: path.read_bytes() for path in results}
+
+
+def half_written(folder: Path) -> list[str]:
+    """What lies beside the results and the journal."""
+    return [path.name for path in folder.glob(".*") if path.name != NAME]
 
 
 def check_stopped_and_gone_on(capsys: pytest.CaptureFixture[str], reason: str) -> None:
     said = sentences(capsys.readouterr().err)
     assert len(said) == 1 and reason in said[0] and "free some space or choose another folder with --out" in said[0]
+    assert half_written(Path("out")) == []
     before = whole(Path("out"))
     assert set(before) == {"0.png", "1.png", "2.png"}
     assert main([*DENOISE, "--json"]) == 0
@@ -347,12 +354,11 @@ def test_two_processes_on_one_folder_and_a_kill_lose_nothing(photos, capsys, dra
         first.send_signal(signal.SIGKILL)
         first.wait()
     killed = whole(out)
-    killed = {name: content for name, content in killed.items() if not name.endswith(".part")}
     assert len(killed) >= 3
     assert main([*command, "--json"]) == 0
     done = json.loads(capsys.readouterr().out)
     assert len(done["already"]) == len(killed)
-    assert killed.items() <= whole(out).items() and all(not name.endswith(".part") for name in whole(out))
+    assert killed.items() <= whole(out).items() and half_written(out) == []
     assert set(whole(out)) >= {f"more-{number}.png" for number in range(12)}
 
 
