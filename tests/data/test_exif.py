@@ -135,6 +135,14 @@ def test_a_thumbnail_that_is_no_jpeg_or_leads_outside_costs_nothing_else(picture
         _exif.for_picture(bytes(damaged[:cut]), picture)
 
 
+def test_a_large_pictures_thumbnail_has_its_size_and_looks_like_it(picture):
+    large = picture.repeat(20, 0).repeat(20, 1)
+    block = block_of("<", 60, 40, jpeg(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)))
+    small = thumbnail_of(_exif.for_picture(block, large))
+    assert small is not None and small.size == (60, 40)
+    assert np.abs(np.asarray(small, float) - picture).mean() < 12
+
+
 def test_a_turned_files_size_and_thumbnail_are_those_of_what_is_stored(tmp_path, picture):
     exif = bytearray(block_of("<", 60, 40, jpeg(picture[::2, ::2])))
     at = exif.index(struct.pack("<HHI", 0x0112, 3, 1)) + 8

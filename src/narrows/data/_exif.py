@@ -19,6 +19,8 @@ _EXIF_DIRECTORY = 34665
 _WIDTHS, _HEIGHTS = (256, 40962), (257, 40963)
 """ImageWidth and PixelXDimension; ImageLength and PixelYDimension."""
 _THUMBNAIL, _THUMBNAIL_BYTES = 513, 514
+_ENOUGH = 4
+"""Pixels each way that one of a thumbnail is the mean of, at least."""
 _SHORT = 3
 """TIFF's number for unsigned 16 bits."""
 POINTERS = (_EXIF_DIRECTORY, 34853)
@@ -106,12 +108,14 @@ def _thumbnail(old: bytes, stored: np.ndarray) -> bytes:
     """A JPEG no larger than the old one, in pixels and bytes; empty where there cannot be one."""
     from PIL import Image
 
-    colours = stored[..., :3] if stored.shape[2] >= 3 else stored[..., 0]
+    with Image.open(io.BytesIO(old)) as before:
+        size = before.size
+    every = max(1, max(stored.shape[:2]) // (_ENOUGH * max(size)))  # of a large picture no second copy is made
+    colours = stored[::every, ::every, :3] if stored.shape[2] >= 3 else stored[::every, ::every, 0]
     if colours.dtype == np.uint16:
         colours = (colours >> 8).astype(np.uint8)
     small = Image.fromarray(np.ascontiguousarray(colours))
-    with Image.open(io.BytesIO(old)) as before:
-        small.thumbnail(before.size)
+    small.thumbnail(size)
     for quality in range(90, 20, -10):
         out = io.BytesIO()
         small.save(out, "JPEG", quality=quality)
