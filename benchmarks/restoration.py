@@ -142,7 +142,7 @@ def brighten(data: Path, net: Callable[[Tensor], Tensor]) -> list[dict[str, Any]
         return [(opened(path, "RGB"), opened(folder / "high" / path.name, "RGB")) for path in files]
 
     pairs, learned = scenes("lol_eval15"), scenes("lol_train_half")[::20]
-    return [compared("LOL eval15", pairs, learned, net, ("gamma", "clahe", "equalise"), similar=True)]
+    return [compared("LOL eval15", pairs, learned, net, ("exposures", "gamma", "clahe", "equalise"), similar=True)]
 
 
 TASKS = {"unjpeg": unjpeg, "sharpen": sharpen, "upscale": upscale, "brighten": brighten}

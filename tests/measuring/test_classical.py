@@ -23,6 +23,7 @@ from narrows.tasks._degrade import gaussian, resize
 CAMERA = torch.from_numpy(data.camera()[150:278, 150:246].copy())[None].float() / 255
 COLOUR = torch.from_numpy(data.astronaut()[20:116, 180:268].copy()).permute(2, 0, 1).float() / 255
 FILTERS = {name: one for name, one in all_filters().items() if not one.slow}
+BRIGHTENING = ("exposures", "gamma", "clahe", "equalise", "auto_levels")
 EVERY = [
     pytest.param(one, setting, id=label(name, setting)) for name, one in FILTERS.items() for setting in one.settings
 ]
@@ -64,9 +65,7 @@ def test_every_setting_gives_numbers(one, setting):
     assert bool(torch.isfinite(one.apply(given, setting)).all())
 
 
-@pytest.mark.parametrize(
-    ("one", "setting"), [p for p in EVERY if p.values[0].name not in ("gamma", "clahe", "equalise", "auto_levels")]
-)
+@pytest.mark.parametrize(("one", "setting"), [p for p in EVERY if p.values[0].name not in BRIGHTENING])
 def test_a_flat_picture_stays_flat(one, setting):
     flat = torch.full((3, 20, 26), 0.4)
     found = one.apply(with_mask(flat, one.sees_extra), setting)
@@ -197,3 +196,15 @@ def test_bm3d_beats_non_local_means():
     clean = CAMERA[:, :96, :96]
     best = {name: best_filter([noisy(clean)], [clean], [name], slow=True).psnr for name in ("bm3d", "non_local_means")}
     assert best["bm3d"] > best["non_local_means"]
+
+
+def test_exposures_bring_the_mean_and_leave_black_white_and_what_is_bright_enough():
+    from narrows.measuring.classical.brightening import exposures
+
+    dark = 0.1 * COLOUR
+    assert float(exposures(dark, 0.45).mean()) == pytest.approx(0.45, abs=0.01)
+    ends = torch.tensor([0.0, 1.0, 0.01, 0.01]).reshape(1, 2, 2)
+    found = exposures(ends, 0.6).flatten()
+    assert found[0] == 0 and found[1] == 1 and 0.01 < float(found[2]) < 1
+    assert torch.equal(exposures(COLOUR, 0.05), COLOUR)
+    assert torch.equal(exposures(torch.zeros(1, 4, 4), 0.4), torch.zeros(1, 4, 4))

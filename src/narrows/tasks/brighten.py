@@ -35,7 +35,7 @@ class Brighten(AbstractTask):
     extra = 1
     extra_meaning = "the mean of the whole picture's values, the same at every pixel"
     takes_pairs = True
-    classical = ("gamma", "clahe", "equalise", "auto_levels")
+    classical = ("exposures", "gamma", "clahe", "equalise", "auto_levels")
 
     def __init__(self, *, darkest: float = 0.08, noise: float = 4.0) -> None:
         super().__init__()
