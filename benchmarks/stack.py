@@ -161,7 +161,6 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a small stack and one minute: a try")
     parser.add_argument("--minutes", type=float, default=15, help="of the clock")
     parser.add_argument("--steps", type=int, help="instead of minutes, which say little beside other work")
-    parser.add_argument("--batch-size", type=int, default=16, help="patches of 64x64 a step")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--learn-from", help="instead of what the program chooses: recorrupted, neighbours, ...")
     parser.add_argument("--threads", type=int, default=1)
@@ -179,7 +178,7 @@ def main() -> None:
         asked |= {} if args.learn_from is None else {"learn_from": args.learn_from}
         began = time.process_time()
         found = narrows.fit(
-            path, task="denoise", batch_size=args.batch_size, seed=args.seed, progress=_told, **asked
+            path, task="denoise", seed=args.seed, progress=_told, **asked
         )  # fmt: skip
         worked = time.process_time() - began
         card, stack = found.model.card, open_stack(path)

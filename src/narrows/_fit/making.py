@@ -15,8 +15,9 @@ from narrows._fit.parts import Parts, middle
 from narrows._fit.settings import TWIN, FitSettings
 from narrows._registry import tasks
 from narrows.data.augment import mirror, mirror_pairs, move, move_pairs
-from narrows.data.pairs import PairedDataset
+from narrows.data.pairs import PairedDataset, PairPatches
 from narrows.data.reading import Dataset, read
+from narrows.data.sources import PatchSource
 from narrows.measuring.lessons import Lesson, lesson_for
 from narrows.model.build import make
 from narrows.model.folder import load as load_model
@@ -30,6 +31,8 @@ from narrows.training.seeds import generator
 
 _MOST_LOOKED_AT = 16
 """Pictures on which noise and other damage are measured."""
+_PATCHES_A_STEP = 16
+"""Unless said otherwise: with 128 patches a step and an eighth of the steps a stack was restored 1.5 dB worse."""
 
 
 def make_model(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> Model:
@@ -144,7 +147,9 @@ def train_model(
 ) -> tuple[History, dict[str, Any]]:
     """The one loop, over this model and these sources."""
     rows = len(parts.training)
-    config = replace(config, batch_size=min(config.batch_size, rows))
+    by_patches = isinstance(parts.training, (PatchSource, PairPatches)) and "whole" in model.autoencoder.needs
+    size = config.batch_size or (_PATCHES_A_STEP if by_patches else config.batch)
+    config = replace(config, batch_size=min(size, rows))
 
     def supply(source: Any) -> Supply:
         def batch(indices: Tensor, step: Step) -> Batch:
@@ -179,7 +184,9 @@ def train_model(
         run=run,
         progress=progress,
     )
-    return outcome.history, {**outcome.plan._asdict(), "best_step": outcome.best_step}
+    return outcome.history, {
+        **outcome.plan._asdict(), "best_step": outcome.best_step, "batch_size": config.batch_size,
+    }  # fmt: skip
 
 
 def train_twin(

@@ -41,7 +41,7 @@ def plan_steps(config: TrainingConfig, examples: int, measure: Callable[[float],
         # Evaluations never take more than half of the time: at least as many seconds are left for steps.
         total = max(1, int(max(left, 0.5 * seconds) / step))
     else:
-        total = config.steps or max(1, math.ceil((config.epochs or 0) * examples / config.batch_size))
+        total = config.steps or max(1, math.ceil((config.epochs or 0) * examples / config.batch))
     landmarks = min(500, max(20, math.ceil(_LANDMARK_SHARE * total)))
     return Plan(total, landmarks, math.ceil(total / config.evaluations))
 

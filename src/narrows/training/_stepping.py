@@ -44,11 +44,11 @@ class Stepper:
         from lightning_fabric import Fabric  # costs more than torch itself
 
         self.module, self.supply, self.config, self.smaller = module, supply, config, smaller
-        self.micro = config.micro_batch or config.batch_size
+        self.micro = config.micro_batch or config.batch
         self._order: tuple[int, Tensor] | None = None
         device = _device.choose(config.device)
         convolutional = _is_convolutional(module)
-        precision = choose_precision(config.precision, device, module, min(self.micro, config.batch_size))
+        precision = choose_precision(config.precision, device, module, min(self.micro, config.batch))
         mixed = precision == "bf16-mixed"
         if mixed:
             from narrows.training._precision import KeepInputs
@@ -94,7 +94,7 @@ class Stepper:
 
     def score(self, validation: Supply, index: int, total: int) -> float:
         """Mean validation loss of the averaged weights, with the same random numbers every time."""
-        summed, count, size = 0.0, validation.count, self.config.batch_size
+        summed, count, size = 0.0, validation.count, self.config.batch
         self.module.eval()
         # no_grad, not inference_mode: contractive losses take a gradient inside.
         with torch.no_grad(), self.average.applied():
@@ -182,7 +182,7 @@ class Stepper:
 
     def _indices(self, index: int) -> Tensor:
         """Which examples step number `index` learns from: a permutation a pass, wrapped around the edges."""
-        wanted, count = self.config.batch_size, self.supply.count
+        wanted, count = self.config.batch, self.supply.count
         position, parts = index * wanted, []
         while wanted > 0:
             epoch, offset = divmod(position, count)

@@ -9,6 +9,7 @@ from typing import Any
 from narrows._errors import BadOption, refuse_other_types
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+USUAL_BATCH = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +22,9 @@ class TrainingConfig:
     """Passes over the training set."""
     steps: int | None = None
     """Optimizer steps."""
-    batch_size: int = 128
-    """Examples per step; the last batch of a pass is as large as the others (it wraps into the next pass)."""
+    batch_size: int | None = None
+    """Examples per step; the last batch of a pass is as large as the others (it wraps into the next pass). None: 128,
+    or 16 patches of photographs for a net that restores them."""
     learning_rate: float = 1e-3
     """The highest, after warm-up; then half a cosine down to 1 % of it."""
     weight_decay: float = 1e-4
@@ -58,7 +60,8 @@ class TrainingConfig:
             came = " and ".join(f"--{name}" for name in budgets) or "no budget"
             raise BadOption(f"{came} came; a run has exactly one budget: --minutes 5, --epochs 20 or --steps 2000")
         for name in (*budgets, "batch_size", "learning_rate", "evaluations", "devices", "checkpoint_minutes"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
                 raise BadOption(f"{name}={getattr(self, name)}; it takes a number above 0")
         for name in ("weight_decay", "warmup", "clip", "patience"):
             if not getattr(self, name) >= 0:
@@ -71,6 +74,11 @@ class TrainingConfig:
             raise BadOption(f"device={self.device!r}; it takes {', '.join(DEVICES)}")
         if self.precision not in ("auto", "32-true", "64-true", "bf16-mixed"):
             raise BadOption(f"precision={self.precision!r}; it takes auto, 32-true, 64-true or bf16-mixed")
+
+    @property
+    def batch(self) -> int:
+        """Examples per step."""
+        return self.batch_size or USUAL_BATCH
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -315,7 +315,7 @@ class _Training:
         self._say(
             "smaller micro-batch", micro=now,
             remark=f"step {self.step}: memory ran out at {before} examples at once; went on with {now}, "
-            f"the effective batch stays {self.config.batch_size}",
+            f"the effective batch stays {self.config.batch}",
         )  # fmt: skip
 
     def _tick(self, now: float) -> None:
