@@ -2,9 +2,9 @@
 
     python recipes/denoise.py --channels 1 --data DATA --out ~/runs/denoise-grey --steps 24000
 
-DATA holds the 500 photographs of BSDS500 in `color/bsds500/{train,val,test}` and the list `cbsd68.txt` of those that are
-the test set BSD68, which are never opened here. The same command goes on after any
-interruption. `--ship` copies the finished model into the package.
+DATA holds the 500 photographs of BSDS500 in `color/bsds500/{train,val,test}` and the list `cbsd68.txt` of those
+that are the test set BSD68, which are never opened here. The same command goes on after any interruption. `--ship`
+copies the finished model into the package.
 """
 
 from __future__ import annotations
