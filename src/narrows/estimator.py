@@ -309,7 +309,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             found[start : start + len(part)] = model.decode(part.reshape(-1, *shape)).flatten(1).numpy()
         if self.range_ is not None:
             low, high = self.range_
-            found = found * found.dtype.type(high - low) + found.dtype.type(low)
+            found = found.clip(0, 1) * found.dtype.type(high - low) + found.dtype.type(low)
         return found
 
     def score_samples(self, X: Any) -> np.ndarray:
