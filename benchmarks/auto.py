@@ -76,8 +76,9 @@ def main() -> None:
     parser.add_argument("--part", choices=["train", "others"], default="others")
     parser.add_argument("--every", type=int, default=1, help="only every so manieth picture")
     parser.add_argument("--wrong", action="store_true", help="list what was named wrong")
+    parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    threads()
+    threads(args.threads)
     colour = data_folder(args.data) / "color"
     if args.part == "train":
         paths = sorted(colour.glob("bsds500/train/*.jpg"))

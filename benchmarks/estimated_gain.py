@@ -57,8 +57,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--sets", default="BSD68,Kodak")
     parser.add_argument("--every", type=int, default=1, help="only every so manieth picture")
+    parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    threads()
+    threads(args.threads)
     data, began = data_folder(args.data), time.perf_counter()
     files = {
         "BSD68": ("L", sorted((data / "denoise" / "bsd68").glob("*.png"))),
