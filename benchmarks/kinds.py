@@ -6,6 +6,7 @@
     python benchmarks/kinds.py dynamic --kind iwae --data DATA --out RUNS    NLL, binarised afresh at every step
     python benchmarks/kinds.py fixed --kind vampprior --data DATA --out RUNS NLL, Larochelle's fixed binarisation
     python benchmarks/kinds.py draws --data DATA --out RUNS          rae with normal, mixture and flow
+    python benchmarks/kinds.py jacobian --data DATA --out RUNS       the contractive estimate against the exact one
 
 Every row trains through `narrows.fit`, in a folder of RUNS of its own: the same command goes on after any interruption
 and trains nothing twice. --seeds 0,1,2 repeats it; --quick runs everything on a few hundred pictures for a few steps.
@@ -212,6 +213,38 @@ def purposes(args: argparse.Namespace, found: Digits, runs: Runs) -> list[dict[s
     return rows
 
 
+def jacobian(args: argparse.Namespace, found: Digits, runs: Runs) -> list[dict[str, Any]]:
+    """The contractive penalty from 64 random directions a picture against the exact one: the mean over 1,000 test
+    pictures, 100 times."""
+    few, probes, repetitions = (10, 4, 3) if args.quick else (1000, 64, 100)
+    rows = []
+    for seed in args.seeds:
+        model, _ = runs.fit(
+            f"minutes-{args.minutes:g}-contractive", found.train.numpy(), seed, kind="contractive",
+            minutes=args.minutes, **FEW_MINUTES["contractive"],
+        )  # fmt: skip
+        autoencoder: Any = model.autoencoder.eval().requires_grad_(False)
+        pictures = found.test[:few]
+
+        def mean(probes: int, repetition: int, net: Any = autoencoder, pictures: Tensor = pictures) -> float:
+            net.probes = probes
+            random, parts = generator(0, "probes", repetition), []
+            for part in pictures.split(500):
+                x = part.clone().requires_grad_()
+                parts.append(net.jacobian_norm(x, net.encode(x), random, create_graph=False))
+            return float(torch.cat(parts).double().mean())
+
+        exact = mean(0, 0)
+        off = np.array([mean(probes, repetition) / exact - 1 for repetition in range(repetitions)])
+        error = off.std(ddof=1) / len(off) ** 0.5
+        rows.append({
+            "seed": seed, "exact": exact, "mean off %": 100 * off.mean(), "standard error %": 100 * error,
+            "standard errors": off.mean() / error, "largest off %": 100 * np.abs(off).max(), "repetitions": len(off),
+            "pictures": len(pictures), "probes": probes,
+        })  # fmt: skip
+    return rows
+
+
 def dynamic(args: argparse.Namespace, found: Digits, runs: Runs) -> list[dict[str, Any]]:
     """NLL with dynamic binarisation."""
     keys = tuple(content_hash(picture.numpy()) for picture in found.train)
@@ -323,7 +356,7 @@ def draws(args: argparse.Namespace, found: Digits, runs: Runs) -> list[dict[str,
     return rows
 
 
-ROWS = {work.__name__: work for work in (features, minutes, purposes, dynamic, fixed, draws)}
+ROWS = {work.__name__: work for work in (features, minutes, purposes, jacobian, dynamic, fixed, draws)}
 
 
 def main() -> None:
