@@ -1,6 +1,8 @@
 """Train the shipped denoisers: blind, noise 0 to 55, grey or colour.
 
     python recipes/denoise.py --channels 1 --data DATA --out ~/runs/denoise-grey --steps 24000
+    python recipes/denoise.py --channels 3 --data DATA --out ~/runs/denoise-camera --steps 8000 --rate 5e-4 \\
+        --camera 0.5 --begin-with ~/runs/denoise-colour    goes on from a model, half with noise of cameras
 
 DATA holds the 500 photographs of BSDS500 in `color/bsds500/{train,val,test}` and the list `cbsd68.txt` of those
 that are the test set BSD68, which are never opened here. The same command goes on after any interruption. `--ship`
@@ -15,7 +17,11 @@ from _recipe import BERKELEY, make, options, photographs
 def main() -> None:
     parser = options(__doc__, steps=24_000)
     parser.add_argument("--channels", type=int, choices=(1, 3), default=1)
+    parser.add_argument("--camera", type=float, default=0.0, help="share of noise as cameras leave it")
+    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
+    parser.add_argument("--begin-with", help="a model folder, or the name of a shipped one")
     args = parser.parse_args()
+    more = f" --camera {args.camera} --rate {args.rate} --begin-with {args.begin_with}" if args.begin_with else ""
     name = f"denoise-{'grey' if args.channels == 1 else 'colour'}"
     make(
         args,
@@ -24,6 +30,9 @@ def main() -> None:
         lambda: {"data": photographs(args.data)},
         task="denoise",
         channels=args.channels,
+        begin_with=args.begin_with,
+        options={"camera": args.camera},
+        learning_rate=args.rate,
         loss="charbonnier",
         batch_size=16,
         patch=96,
@@ -31,7 +40,7 @@ def main() -> None:
         validation=0.03,
         weight_decay=1e-5,
         evaluations=40,
-        command=f"python recipes/denoise.py --channels {args.channels} --data DATA --out {name} --steps {args.steps}",
+        command=f"python recipes/denoise.py --channels {args.channels} --data DATA --out {name} --steps {args.steps}{more}",
     )
 
 

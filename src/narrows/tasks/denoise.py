@@ -3,6 +3,8 @@
 Trained on clean pictures with Gaussian noise of a level drawn for every picture; the level comes to the net as one more
 channel, which is 0 (unknown) for half of the pictures. So one model serves both. Noise is not clipped, as the field's
 tables have it. Zhang et al. 2017 (blind, arXiv:1608.03981) and 2018 (the level as a channel, arXiv:1710.04026).
+Part of the pictures may get noise as cameras leave it, which neighbors share: a net that has only seen independent
+noise takes it for texture. Its level is never told, so a told level means independent noise.
 
 Or trained on noisy pictures alone, in one of the ways of `_without_truth`; or on clean pictures with noise like that
 of others.
@@ -16,18 +18,25 @@ from torch import Tensor
 from narrows._contract import AbstractTask, Batch, Step, Traces
 from narrows._errors import BadOption, UnknownName
 from narrows.tasks import _without_truth
+from narrows.tasks._degrade import camera_noise, draw
+from narrows.tasks._jpeg import BLOCK, jpeg
 
 TOP_LEVEL = 55.0
 """Units of 1/255: the strongest noise that is trained on unless said otherwise."""
 _WITHOUT_TRUTH = ("recorrupted", "neighbours", "blind_spots")
 _CURVES = 16
 """Noise curves that are kept of measured pictures."""
+_STRONGEST_OF_CAMERAS = 30.0
+"""Units of 1/255, of brightness; weak noise is drawn more often, as it is met more often."""
+_STORED = (80, 100)
+"""JPEG qualities of half of the pictures with noise of cameras."""
 _UNSURE = 0.1
 """Levels are drawn this share below and above the measured ones: measuring is off by a few per cent."""
 
 
 class Denoise(AbstractTask):
     """`level` fixes the noise to one standard deviation, in units of 1/255 (127.5 is 0.5); None draws 0 to 55.
+    `camera` is the share of pictures whose noise is as cameras leave it.
 
     `learn_from` says what the training pictures are: "clean"; "like", clean ones that get noise as it was measured on
     others; or noisy ones, used by the method "recorrupted" (noise of known strength, which is measured), "neighbours"
@@ -43,7 +52,7 @@ class Denoise(AbstractTask):
     alone = True
     takes_pairs = True
 
-    def __init__(self, *, level: float | None = None, learn_from: str = "clean") -> None:
+    def __init__(self, *, level: float | None = None, camera: float = 0.0, learn_from: str = "clean") -> None:
         super().__init__()
         if level is not None and not (isinstance(level, (int, float)) and 0 < level <= 2550):
             raise BadOption(f"level={level}: noise has a standard deviation above 0 in units of 1/255, such as 25")
@@ -51,7 +60,11 @@ class Denoise(AbstractTask):
             raise UnknownName.of("way to learn", learn_from, self.ways)
         if level is not None and learn_from != "clean":
             raise BadOption(f"level={level} came for pictures with noise of their own; leave it out")
-        self.level, self.learn_from = level, learn_from
+        if not (isinstance(camera, (int, float)) and 0 <= camera <= 1):
+            raise BadOption(f"camera={camera}: a share of the pictures, 0 to 1, such as --set camera=0.5")
+        if camera and (level is not None or learn_from != "clean"):
+            raise BadOption(f"camera={camera} draws noise on clean pictures by itself: leave out level and learn_from")
+        self.level, self.camera, self.learn_from = level, camera, learn_from
         if learn_from in ("like", "recorrupted"):
             self.register_buffer("curves", torch.tensor([[0.0, (25 / 255) ** 2]]).repeat(_CURVES, 1))
 
@@ -72,17 +85,21 @@ class Denoise(AbstractTask):
     def example(self, pictures: Tensor, step: Step) -> Batch:
         if not self.has_truth:
             return self._from_noisy(pictures, step)
-        draw = {"generator": step.generator, "dtype": pictures.dtype, "device": pictures.device}
+        how = {"generator": step.generator, "dtype": pictures.dtype, "device": pictures.device}
         count = (len(pictures), *[1] * (pictures.dim() - 1))
-        level = torch.rand(count, **draw) * (TOP_LEVEL / 255)
-        told = (torch.rand(count, **draw) < 0.5).to(pictures)
+        level = torch.rand(count, **how) * (TOP_LEVEL / 255)
+        told = (torch.rand(count, **how) < 0.5).to(pictures)
         if self.level is not None:
             level = torch.full_like(level, self.level / 255)
         spread: Tensor = level
         if self.learn_from == "like":
             spread = self._measured(pictures, step.generator)
             level = spread.square().mean((1, 2, 3), keepdim=True).sqrt()
-        noisy = pictures + spread * torch.randn(pictures.shape, **draw)
+        noisy = pictures + spread * torch.randn(pictures.shape, **how)
+        few = round(self.camera * len(pictures))
+        if few:
+            noisy[:few] = _from_a_camera(pictures[:few], step.generator)
+            told[:few] = 0
         return Batch(torch.cat([noisy, _level_map(level * told, noisy)], 1), pictures)
 
     def prepare(self, photo: Tensor, *, level: float | None = None) -> Tensor:
@@ -114,6 +131,17 @@ class Denoise(AbstractTask):
         else:
             x, target, weight = _without_truth.blind_spots(noisy, step.generator)
         return Batch(_with_unknown_level(x), target, weight)
+
+
+def _from_a_camera(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """With noise that neighbors share; half of them stored as JPEG."""
+    share = draw(len(pictures), 0, 1, pictures, generator)
+    noisy = camera_noise(pictures, share.square() * (_STRONGEST_OF_CAMERAS / 255), generator)
+    half = (len(pictures) + 1) // 2
+    quality = draw(half, *_STORED, pictures, generator).floor()
+    shift = draw(2 * half, 0, BLOCK, pictures, generator).long().reshape(half, 2)
+    noisy[:half] = jpeg(noisy[:half], quality, shift)
+    return noisy
 
 
 def _with_unknown_level(pictures: Tensor) -> Tensor:
