@@ -40,7 +40,8 @@ def main() -> None:
         validation=0.03,
         weight_decay=1e-5,
         evaluations=40,
-        command=f"python recipes/denoise.py --channels {args.channels} --data DATA --out {name} --steps {args.steps}{more}",
+        command=f"python recipes/denoise.py --channels {args.channels} --data DATA --out {name} --steps {args.steps}"
+        + more,
     )
 
 

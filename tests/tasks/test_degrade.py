@@ -13,6 +13,7 @@ from scipy import ndimage
 from narrows.tasks._degrade import (
     add_noise,
     blur,
+    camera_noise,
     disc_kernels,
     gaussian,
     gaussian_kernels,
@@ -149,3 +150,29 @@ def test_noise_has_the_level_that_was_asked_for_and_repeats_with_its_seed():
     assert torch.equal(found, again) and not torch.equal(found, other)
     assert torch.equal(found[0], grey[0])
     torch.testing.assert_close((found - grey).flatten(1).std(1), level, rtol=0.03, atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_noise_of_cameras_has_its_level_in_brightness_and_neighbors_share_it(channels):
+    grey = torch.full((64, channels, 48, 60), 0.5)
+    level = torch.linspace(0, 0.2, 64)
+    found, again, other = (camera_noise(grey, level, torch.Generator().manual_seed(seed)) - grey for seed in (1, 1, 2))
+    assert torch.equal(found, again) and not torch.equal(found, other)
+    bright = found if channels != 3 else torch.einsum("c,bchw->bhw", torch.tensor([0.299, 0.587, 0.114]), found)
+    spread = bright.flatten(1).square().mean(1).sqrt()
+    torch.testing.assert_close(spread, level, rtol=0.12, atol=1e-6)
+    shared = _beside(bright.reshape(64, -1, 60)[1:])
+    assert shared.min() > -0.1 and shared.max() > 0.6 and 0.2 < shared.mean() < 0.6
+
+
+def test_noise_of_cameras_lies_in_blotches_where_it_is_of_colour():
+    grey = torch.full((64, 3, 48, 60), 0.5)
+    found = camera_noise(grey, torch.full((64,), 0.1), torch.Generator().manual_seed(0)) - grey
+    red = found[:, 0] - found.mul(torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1)
+    assert _beside(red).min() > 0.5, "neighbors have different colours"
+    assert red.std() < 0.1, "more noise of colour than of brightness"
+
+
+def _beside(noise):
+    """B H W -> B: how much of a pixel's noise the next one shares."""
+    return (noise[..., 1:] * noise[..., :-1]).mean((1, 2)) / noise.square().mean((1, 2))

@@ -89,7 +89,7 @@ def test_every_task_is_set_beside_classical_filters(name):
 WRONG = {
     "blur": [{"sigma": -1}, {"sigma": 1e6}, {"sigma": float("nan")}],
     "brighten": [{"darkest": 0}, {"darkest": 1.1}, {"noise": -1}],
-    "denoise": [{"level": 0}, {"level": -3}],
+    "denoise": [{"level": 0}, {"level": -3}, {"camera": 2}, {"camera": 0.5, "level": 9.0}],
     "inpaint": [{"most": 0}, {"most": 1}],
     "sharpen": [{"width": 0}, {"width": 99}, {"noise": -1}],
     "unjpeg": [{"quality": 0}, {"quality": 101}, {"quality": 7.5}],
