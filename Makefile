@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow reference format clean
+.PHONY: demo test test-slow reference pictures format clean
 
 demo: $(INSTALLED)
 	@$(BIN)/narrows demo --out demo --force
@@ -29,6 +29,11 @@ test-slow: $(INSTALLED)
 reference: $(INSTALLED)
 	$(BIN)/python docs/make_reference.py
 	$(BIN)/python docs/make_cli.py
+
+# The pictures of the README and of docs/kinds, made anew: a quarter of an hour.
+pictures: $(INSTALLED)
+	$(BIN)/python docs/make_readme_picture.py
+	$(BIN)/python docs/make_kind_pictures.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
