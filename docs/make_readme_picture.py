@@ -1,8 +1,8 @@
 """Draw the picture of the README, four photographs before and after: `make pictures`.
 
 Photographs come with scikit-image and are free of rights; none was learned from. Each is damaged as its verb wants it:
-noise of 25 units, a blur of 1.4 pixels with noise of 2, JPEG of quality 10, and a seventh of the light. Above what came,
-below what the shipped model made of it, every pixel as it is.
+noise of 25 units, a blur of 1.4 pixels with noise of 2, JPEG of quality 10, and a seventh of the light. Above what
+came, below what the shipped model made of it, every pixel as it is.
 """
 
 from __future__ import annotations
