@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from narrows._registry import kinds
 from narrows.cli._fit import name_and_value
@@ -35,6 +37,21 @@ def test_a_page_says_the_idea_in_three_sentences_the_loss_when_and_when_not_and_
     assert "loss = " in equation
     assert re.search(r"^Paper: .+\d{4}", text, re.MULTILINE)
     assert all(len(line) <= 120 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_shows_a_picture_made_by_the_kind_and_says_what_is_seen(name):
+    alternative, place, said = re.findall(r"^!\[(.+)\]\((.+)\)\n\n((?:.+\n)+)", page(name), re.MULTILINE)[0]
+    assert place == f"pictures/{name}.png" and len(alternative) > 10 and said.endswith(".\n")
+    with Image.open(FOLDER / place) as picture:
+        assert len(picture.convert("L").getcolors(1 << 16) or []) > 8, "an empty picture"
+    assert name in _drawn_by(), f"docs/make_kind_pictures.py does not draw {name}"
+
+
+def _drawn_by() -> set[str]:
+    """The functions of the script."""
+    script = (FOLDER.parent / "make_kind_pictures.py").read_text(encoding="utf-8")
+    return {node.name for node in ast.parse(script).body if isinstance(node, ast.FunctionDef)}
 
 
 @pytest.mark.parametrize("name", NAMES)

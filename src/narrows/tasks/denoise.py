@@ -63,7 +63,10 @@ class Denoise(AbstractTask):
         if not (isinstance(camera, (int, float)) and 0 <= camera <= 1):
             raise BadOption(f"camera={camera}: a share of the pictures, 0 to 1, such as --set camera=0.5")
         if camera and (level is not None or learn_from != "clean"):
-            raise BadOption(f"camera={camera} draws noise on clean pictures by itself: leave out the others, such as --set camera=0.5")
+            raise BadOption(
+                f"camera={camera} came with {'level' if level else 'learn_from'}; it is for clean pictures with noise of "
+                f"any level, such as --set camera=0.5 alone"
+            )
         self.level, self.camera, self.learn_from = level, camera, learn_from
         if learn_from in ("like", "recorrupted"):
             self.register_buffer("curves", torch.tensor([[0.0, (25 / 255) ** 2]]).repeat(_CURVES, 1))
