@@ -64,8 +64,8 @@ class Denoise(AbstractTask):
             raise BadOption(f"camera={camera}: a share of the pictures, 0 to 1, such as --set camera=0.5")
         if camera and (level is not None or learn_from != "clean"):
             raise BadOption(
-                f"camera={camera} came with {'level' if level else 'learn_from'}; it is for clean pictures with noise of "
-                f"any level, such as --set camera=0.5 alone"
+                f"camera={camera} came with {'level' if level else 'learn_from'}; it is for clean pictures and "
+                f"draws the level itself, such as --set camera=0.5 alone"
             )
         self.level, self.camera, self.learn_from = level, camera, learn_from
         if learn_from in ("like", "recorrupted"):
