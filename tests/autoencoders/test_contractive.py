@@ -43,11 +43,20 @@ def test_the_estimate_is_exact_in_the_mean():
 
 
 def test_it_is_judged_without_gradients_too_and_by_what_it_knew_of_the_codes():
-    model, x = kind(probes=0), rows()
+    model, x = kind(probes=0, around=0.0), rows()
     with torch.no_grad():
         named = model.eval()(Batch(x, x), "main", Step(0, 1, 6, torch.Generator()))
     torch.testing.assert_close(named["moved"], norm(model, x).mean() / model.variance)
     assert not named["loss"].requires_grad
+
+
+def test_the_derivative_is_taken_near_the_example_and_the_error_at_it():
+    model, at_it, x = kind(probes=0, around=0.5).eval(), kind(probes=0, around=0.0).eval(), rows()
+    step = Step(0, 1, 6, torch.Generator().manual_seed(2))
+    named, plain = (one(Batch(x, x), "main", step) for one in (model, at_it))
+    near = x + 0.5 * torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(named["jacobian"], norm(model, near).mean())
+    assert named["error"] == plain["error"] and named["jacobian"] != plain["jacobian"]
 
 
 def test_shrinking_the_code_gains_nothing():
@@ -84,7 +93,7 @@ def test_convolutions_have_a_jacobian_too():
     assert norm(model, torch.rand(2, 1, 8, 8)).shape == (2,)
 
 
-@pytest.mark.parametrize("options", [{"weight": -1.0}, {"weight": float("inf")}, {"probes": -1}])
+@pytest.mark.parametrize("options", [{"weight": -1.0}, {"weight": float("inf")}, {"probes": -1}, {"around": -0.1}])
 def test_senseless_options_are_refused_with_what_to_type(options):
     with pytest.raises(BadOption, match="--set"):
         kind(**options)

@@ -4,7 +4,9 @@ The penalty is the squared norm of the Jacobian, dcode/dx. Rifai et al. 2011 (IC
 layer; here it is exact for any net (`probes=0`, one backward pass a code value) or estimated without bias from random
 directions (Hutchinson 1990: E |v J|^2 = |J|^2 for random signs v).
 Unusual: it is counted in units of the code's own variance. With an untied decoder the bare norm falls when the code
-is merely shrunk, and nothing is contracted.
+is merely shrunk, and nothing is contracted. And it is taken near the data instead of on them, since a deep net can be
+flat at every example and steep beside it; Rifai et al. 2011 (ECML, "Higher order contractive auto-encoder") penalise
+that difference with a term of its own.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ _LEAST = 1e-8
 
 
 class Contractive(AbstractAutoencoder):
-    """Loss: reconstruction + weight * |dcode/dx|^2 / variance of the code. `probes`: random directions a step."""
+    """Loss: reconstruction + weight * |dcode/dx|^2 / variance of the code. `probes`: random directions a step; `around`:
+    standard deviation of the noise on x where the derivative is taken, 0 for x itself."""
 
     may_be_wider = True
 
@@ -38,15 +41,18 @@ class Contractive(AbstractAutoencoder):
         code_size: int,
         weight: float = 1e-3,
         probes: int = 1,
+        around: float = 0.1,
     ) -> None:
         super().__init__(net=net, loss=loss)
         if not 0 <= weight < math.inf:
             raise BadOption(f"weight={weight}; it takes 0 or more: --set weight=0.001")
         if not 0 <= probes <= 10_000:
             raise BadOption(f"probes={probes}; it takes 1 or more, or 0 for the exact Jacobian: --set probes=1")
+        if not 0 <= around < math.inf:
+            raise BadOption(f"around={around}; it takes 0 or more: --set around=0.1")
         self.encoder = net.encoder(code_size)
         self.decoder = net.decoder(code_size)
-        self.weight, self.probes = weight, probes
+        self.weight, self.probes, self.around = weight, probes, around
         self.register_buffer("variance", torch.ones(()))
 
     def start(self, facts: DataFacts) -> None:
@@ -56,11 +62,15 @@ class Contractive(AbstractAutoencoder):
             self.variance.copy_(self.encode(facts.some).var(0, unbiased=False).sum().clamp_min(_LEAST))
 
     def losses(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
-        learning = torch.is_grad_enabled()
+        learning, near = torch.is_grad_enabled(), batch.x.detach()
+        if self.around:
+            drawn = torch.randn(near.shape, generator=step.generator, dtype=near.dtype, device=near.device)
+            near = near + self.around * drawn
         with torch.enable_grad():  # the Jacobian is wanted in evaluation too
-            x = batch.x.detach().requires_grad_()
-            code = self.encode(x)
-            norm = self.jacobian_norm(x, code, step.generator, create_graph=learning).mean()
+            near = near.requires_grad_()
+            there = self.encode(near)
+            norm = self.jacobian_norm(near, there, step.generator, create_graph=learning).mean()
+            code = self.encode(batch.x) if self.around else there
         error = self.loss(self.decode_raw(code), batch.target, batch.weight).mean()
         moved = norm / self._variance(code)
         return {"loss": error + self.weight * moved, "error": error, "jacobian": norm, "moved": moved}
