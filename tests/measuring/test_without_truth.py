@@ -13,6 +13,7 @@ from narrows.measuring.classical import all_filters
 from narrows.measuring.metrics import psnr
 from narrows.measuring.noise import NoiseCurve
 from narrows.measuring.without_truth import estimate_gains, estimated_gain
+from narrows.tasks._degrade import gaussian
 from narrows.using.restore import model_for, restore_tensor
 
 CAMERA = torch.from_numpy(data.camera()[100:356, 100:356].copy())[None].float() / 255
@@ -89,6 +90,14 @@ def test_a_picture_without_noise_has_no_gain_to_be_judged():
 def test_a_picture_smaller_than_a_block_is_refused(size):
     with pytest.raises(BadData, match=f"{size[0]}x{size[1]} pixels is too small"):
         estimate_gains(torch.rand((1, *size), generator=random()), median, generator=random())
+
+
+@pytest.mark.needs_shipped_models
+@pytest.mark.parametrize("blur", [0.5, 0.8, 1.2])
+def test_noise_that_neighbors_share_gives_no_gain_but_a_sentence(blur):
+    shared = gaussian(torch.randn(COLOUR.shape, generator=random(1))[None], blur)[0]
+    with pytest.raises(BadData, match="alike in neighboring pixels"):
+        estimate_gains(COLOUR + 10 / 255 * shared / shared.std(), network, generator=random())
 
 
 def test_a_picture_that_is_all_black_and_white_gives_a_sentence():

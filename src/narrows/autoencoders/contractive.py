@@ -26,8 +26,8 @@ _LEAST = 1e-8
 
 
 class Contractive(AbstractAutoencoder):
-    """Loss: reconstruction + weight * |dcode/dx|^2 / variance of the code. `probes`: random directions a step; `around`:
-    standard deviation of the noise on x where the derivative is taken, 0 for x itself."""
+    """Loss: reconstruction + weight * |dcode/dx|^2 / variance of the code. `probes`: random directions a step.
+    `around`: standard deviation of the noise on x where the derivative is taken, 0 for x itself."""
 
     may_be_wider = True
 

@@ -21,7 +21,7 @@ difference of their two risk estimates, in which the noise's variance nearly can
 side, and an error in the noise's strength moves them all alike, and so hardly their order.
 
 All this takes noise for independent from pixel to pixel. Noise that was blurred, scaled or stored as JPEG is not, and
-then the estimate is none.
+then the estimate is none: where what was taken out of smooth parts is alike in neighboring pixels, none is given.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ _HIDDEN = 0.3
 """The relative spread of the error that is left where black or white cut the noise off, over that of the others."""
 _LEAST_LEVEL = 1.0
 """Units of 1/255: below, 8-bit pictures hold little but their rounding."""
+_SHARED = 0.15
+"""Correlation of what was taken out with the same one pixel on. Independent noise of 3 to 50 units gave -0.11 to 0, the
+noise of cameras 0.2 to 0.7 (docs/log.md)."""
 _RATIO, _RATIO_A_UNIT, _RATIO_UNEVEN = 1.0, 0.0037, 0.6
 """Error over noise * gradient of the shipped denoisers: without noise, more for every unit of its level, and less where
 it is not even (docs/log.md)."""
@@ -103,7 +106,7 @@ def estimate_gains(
     `network` must be a denoiser trained for the least squared error; `others` may be anything that turns a picture
     into one. `level` is the noise's standard deviation in units of 1/255, where it is known; else it is estimated, and
     may grow with the light. Every restorer runs twice. Raises BadData for pictures under 32 pixels a side or in which
-    there is no noise to be seen (under 1 unit).
+    there is no noise to be seen (under 1 unit), or noise that neighbors share.
     """
     if min(picture.shape[1:]) < _BLOCK:
         raise BadData(f"a picture of {picture.shape[1]}x{picture.shape[2]} pixels is too small to judge a gain by")
@@ -113,6 +116,11 @@ def estimate_gains(
     rough = 255 * math.sqrt(max(0.0, float(variance.mean())))
     if rough < _LEAST_LEVEL:
         raise BadData(f"noise of {rough:.2g} units of 1/255 is too little to judge a gain by")
+    if (alike := _shared(picture - result, result)) > _SHARED:
+        raise BadData(
+            f"what was taken out of it is alike in neighboring pixels ({alike:.2f}, where independent noise has 0), as "
+            f"it is after a camera's own processing; no gain can be told from that"
+        )
     safe = _unclipped(picture, result, variance)
     if float(safe.mean()) < _LEAST_SAFE:
         raise BadData("too much of it is black or white to judge a gain by")
@@ -209,6 +217,21 @@ class _Seen(NamedTuple):
         """C H W -> N: means over blocks and channels; not a number where black or white cut most of the noise off."""
         share = _blocks(self.safe)
         return torch.where(share >= _SAFE_BLOCK, _blocks(values * self.safe) / share.clamp_min(1e-3), torch.nan)
+
+
+def _shared(removed: Tensor, result: Tensor) -> float:
+    """Correlation of what was removed with the same one pixel on, the mean of across and down, where the result is
+    smoothest."""
+    rough = torch.diff(result, dim=2, append=result[..., -1:]).square().mean(0, keepdim=True)
+    at = F.avg_pool2d(rough, _BLOCK).flatten().argsort()
+    at = at[: max(1, math.ceil(_SMOOTH * len(at)))]
+    blocks = F.unfold(removed[:, None], _BLOCK, stride=_BLOCK).unflatten(1, (_BLOCK, _BLOCK))
+    smooth = blocks[..., at] - blocks[..., at].mean((1, 2), keepdim=True)
+    power = float(smooth.square().mean())
+    if power == 0:
+        return 0.0
+    across, down = smooth[:, :, 1:] * smooth[:, :, :-1], smooth[:, 1:] * smooth[:, :-1]
+    return float(across.mean() + down.mean()) / 2 / power
 
 
 def _unclipped(picture: Tensor, result: Tensor, variance: Tensor) -> Tensor:
