@@ -31,7 +31,7 @@ from narrows.training.seeds import generator
 from narrows.using.sample import fit_prior
 
 CHOSEN: dict[str, Any] = {
-    "kind": "variational", "architecture": "conv", "code_size": 64, "steps": 3000, "batch_size": 64, "mirror": True,
+    "kind": "variational", "architecture": "conv", "code_size": 64, "steps": 1500, "batch_size": 64, "mirror": True,
     "shift": 2,
 }  # fmt: skip
 PRIORS = {"normal": {}, "mixture": {"components": 8}, "flow": {}}
