@@ -27,7 +27,7 @@ _LEAST = 1e-8
 
 class Contractive(AbstractAutoencoder):
     """Loss: reconstruction + weight * |dcode/dx|^2 / variance of the code. `probes`: random directions a step.
-    `around`: standard deviation of the noise on x where the derivative is taken, 0 for x itself."""
+    `around`: largest standard deviation of the noise on x where the derivative is taken, 0 for x itself."""
 
     may_be_wider = True
 
@@ -64,8 +64,10 @@ class Contractive(AbstractAutoencoder):
     def losses(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
         learning, near = torch.is_grad_enabled(), batch.x.detach()
         if self.around:
-            drawn = torch.randn(near.shape, generator=step.generator, dtype=near.dtype, device=near.device)
-            near = near + self.around * drawn
+            draw = {"generator": step.generator, "dtype": near.dtype, "device": near.device}
+            # Of every strength up to it: noise of one strength lies on a sphere, and inside of it a net could be steep.
+            strength = torch.rand((len(near), *[1] * (near.dim() - 1)), **draw)
+            near = near + self.around * strength * torch.randn(near.shape, **draw)
         with torch.enable_grad():  # the Jacobian is wanted in evaluation too
             near = near.requires_grad_()
             there = self.encode(near)
