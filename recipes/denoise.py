@@ -11,17 +11,21 @@ copies the finished model into the package.
 
 from __future__ import annotations
 
+import argparse
+
 from _recipe import BERKELEY, make, options, photographs
+
+STEPS = 24_000
+"""Of a training from the beginning."""
 
 
 def main() -> None:
-    parser = options(__doc__, steps=24_000)
+    parser = options(__doc__, steps=STEPS)
     parser.add_argument("--channels", type=int, choices=(1, 3), default=1)
     parser.add_argument("--camera", type=float, default=0.0, help="share of noise as cameras leave it")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
     parser.add_argument("--begin-with", help="a model folder, or the name of a shipped one")
     args = parser.parse_args()
-    more = f" --camera {args.camera} --rate {args.rate} --begin-with {args.begin_with}" if args.begin_with else ""
     name = f"denoise-{'grey' if args.channels == 1 else 'colour'}"
     make(
         args,
@@ -40,8 +44,18 @@ def main() -> None:
         validation=0.03,
         weight_decay=1e-5,
         evaluations=40,
-        command=f"python recipes/denoise.py --channels {args.channels} --data DATA --out {name} --steps {args.steps}"
-        + more,
+        command=again(args, name),
+    )
+
+
+def again(args: argparse.Namespace, name: str) -> str:
+    """What to type for the same model."""
+    recipe = f"python recipes/denoise.py --channels {args.channels} --data DATA"
+    if not args.begin_with:
+        return f"{recipe} --out {name} --steps {args.steps}"
+    return (
+        f"{recipe} --out first --steps {STEPS} && {recipe} --out {name} --steps {args.steps} --rate {args.rate} "
+        f"--camera {args.camera} --begin-with first"
     )
 
 

@@ -1,12 +1,13 @@
 """Contractive: the code hardly moves when the input does, except along the data.
 
-The penalty is the squared norm of the Jacobian, dcode/dx. Rifai et al. 2011 (ICML) have it in closed form for one
-layer; here it is exact for any net (`probes=0`, one backward pass a code value) or estimated without bias from random
-directions (Hutchinson 1990: E |v J|^2 = |J|^2 for random signs v).
-Unusual: it is counted in units of the code's own variance. With an untied decoder the bare norm falls when the code
-is merely shrunk, and nothing is contracted. And it is taken near the data instead of on them, since a deep net can be
-flat at every example and steep beside it; Rifai et al. 2011 (ECML, "Higher order contractive auto-encoder") penalise
-that difference with a term of its own.
+The penalty is how far the code moves when noise is added to the input, squared and over the noise's variance. For weak
+noise that is the squared norm of the Jacobian, dcode/dx, which `reach=0` takes itself: Rifai et al. 2011 (ICML) have it
+in closed form for one layer; here it is exact for any net (`probes=0`, one backward pass a code value) or estimated
+without bias from random directions (Hutchinson 1990: E |v J|^2 = |J|^2 for random signs v).
+Unusual: noise of a finite strength is the default. A deep net can be flat at every example and steep beside it, and
+even with a small Jacobian all around it can feel how strong the noise is (docs/log.md, 2026-11-27).
+Unusual: all is counted in units of the code's own variance. With an untied decoder the bare norm falls when the code
+is merely shrunk, and nothing is contracted.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ _LEAST = 1e-8
 
 
 class Contractive(AbstractAutoencoder):
-    """Loss: reconstruction + weight * |dcode/dx|^2 / variance of the code. `probes`: random directions a step.
-    `around`: largest standard deviation of the noise on x where the derivative is taken, 0 for x itself."""
+    """Loss: reconstruction + weight * |dcode/dx|^2 / variance of the code.
+
+    `reach`: standard deviation of the noise that moves the input, for a quotient of differences; with 0 it is the
+    derivative, from `probes` random directions, or exact with `probes=0`.
+    """
 
     may_be_wider = True
 
@@ -41,18 +45,18 @@ class Contractive(AbstractAutoencoder):
         code_size: int,
         weight: float = 1e-3,
         probes: int = 1,
-        around: float = 0.1,
+        reach: float = 0.1,
     ) -> None:
         super().__init__(net=net, loss=loss)
         if not 0 <= weight < math.inf:
             raise BadOption(f"weight={weight}; it takes 0 or more: --set weight=0.001")
         if not 0 <= probes <= 10_000:
             raise BadOption(f"probes={probes}; it takes 1 or more, or 0 for the exact Jacobian: --set probes=1")
-        if not 0 <= around < math.inf:
-            raise BadOption(f"around={around}; it takes 0 or more: --set around=0.1")
+        if not 0 <= reach < math.inf:
+            raise BadOption(f"reach={reach}; it takes 0 (the derivative) or more: --set reach=0.1")
         self.encoder = net.encoder(code_size)
         self.decoder = net.decoder(code_size)
-        self.weight, self.probes, self.around = weight, probes, around
+        self.weight, self.probes, self.reach = weight, probes, reach
         self.register_buffer("variance", torch.ones(()))
 
     def start(self, facts: DataFacts) -> None:
@@ -62,17 +66,15 @@ class Contractive(AbstractAutoencoder):
             self.variance.copy_(self.encode(facts.some).var(0, unbiased=False).sum().clamp_min(_LEAST))
 
     def losses(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
-        learning, near = torch.is_grad_enabled(), batch.x.detach()
-        if self.around:
-            draw = {"generator": step.generator, "dtype": near.dtype, "device": near.device}
-            # Of every strength up to it: noise of one strength lies on a sphere, and inside of it a net could be steep.
-            strength = torch.rand((len(near), *[1] * (near.dim() - 1)), **draw)
-            near = near + self.around * strength * torch.randn(near.shape, **draw)
-        with torch.enable_grad():  # the Jacobian is wanted in evaluation too
-            near = near.requires_grad_()
-            there = self.encode(near)
-            norm = self.jacobian_norm(near, there, step.generator, create_graph=learning).mean()
-            code = self.encode(batch.x) if self.around else there
+        if self.reach:
+            code = self.encode(batch.x)
+            norm = self._quotient(batch.x, code, step.generator).mean()
+        else:
+            learning = torch.is_grad_enabled()
+            with torch.enable_grad():  # the Jacobian is wanted in evaluation too
+                x = batch.x.detach().requires_grad_()
+                code = self.encode(x)
+                norm = self.jacobian_norm(x, code, step.generator, create_graph=learning).mean()
         error = self.loss(self.decode_raw(code), batch.target, batch.weight).mean()
         moved = norm / self._variance(code)
         return {"loss": error + self.weight * moved, "error": error, "jacobian": norm, "moved": moved}
@@ -98,6 +100,12 @@ class Contractive(AbstractAutoencoder):
             (slope,) = torch.autograd.grad(code, x, along, create_graph=create_graph, retain_graph=not last)
             found = found + slope.flatten(1).square().sum(1)
         return found / count if self.probes else found
+
+    def _quotient(self, x: Tensor, code: Tensor, generator: torch.Generator) -> Tensor:
+        """B: |encode(x + noise) - code|^2 / variance of the noise."""
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+        apart = (self.encode(x + self.reach * noise) - code).to(x.dtype)
+        return (apart / self.reach).square().sum(1)
 
     def _variance(self, code: Tensor) -> Tensor:
         """Summed over the code. In training the batch's own, with its gradient: or shrinking would pay."""
