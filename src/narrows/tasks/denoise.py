@@ -106,7 +106,8 @@ class Denoise(AbstractTask):
         return Batch(torch.cat([noisy, _level_map(level * told, noisy)], 1), pictures)
 
     def prepare(self, photo: Tensor, *, level: float | None = None) -> Tensor:
-        """level: standard deviation of the noise in units of 1/255; left out, the model finds it by itself."""
+        """level: standard deviation of noise that is independent from pixel to pixel, in units of 1/255; left out, the
+        model finds out by itself what noise there is."""
         if level is not None and not (isinstance(level, (int, float)) and 0 <= level <= 2550):
             raise BadOption(f"--level {level}: a standard deviation in units of 1/255, 0 or more, such as 25")
         if level is not None and not self.has_truth:
