@@ -97,8 +97,8 @@ def contractive(at: Workshop) -> np.ndarray:
     noisy = some + 0.1 * np.random.default_rng(SEED).standard_normal(some.shape).astype(np.float32)
     colours = np.concatenate([np.full((len(at.learned), 3), 0.35), PALETTE[:10].repeat(100, 0)])
     maps = []
-    for kind in ("undercomplete", "contractive"):
-        model = at.fit(kind, 2000, code_size=2)
+    for kind, options in (("undercomplete", {}), ("contractive", {"weight": 0.01})):
+        model = at.fit(kind, 2000, code_size=2, options=options)
         codes = np.concatenate([model.encode(at.learned), model.encode(noisy)])
         low, high = np.quantile(codes, [0.005, 0.995], axis=0)
         maps.append(points((codes - low) / (high - low), colours, (-0.1, 1.1)))
