@@ -79,12 +79,25 @@ def test_sample_fits_the_prior_that_is_asked_for_and_keeps_it_on_request(run, co
     data = coder.parent / "pictures"
     ran = run("sample", "model", "--prior", "normal", "--data", data, "--n", 3, "--out", "a", "--json")
     assert ran.code == 0 and ran.json["prior"] == "normal"
+    shutil.rmtree("model/run")  # a model that came alone
     assert "no fitted prior" in run("sample", "model", "--prior", "normal", "--out", "b").err
     assert run("sample", "model", "--prior", "normal", "--data", data, "--n", 3, "--out", "c", "--keep").code == 0
     assert run("sample", "model", "--prior", "normal", "--n", 3, "--out", "d").code == 0
     first, second = (pixels(f"{folder}/0001.png") for folder in "ad")
     assert np.array_equal(first, second)
-    assert "--keep keeps a prior" in run("sample", "model", "--keep", "--out", "e").err
+    for words in (("--keep",), ("--set", "components=3")):
+        assert f"{words[0]} is for a prior that is fitted now" in run("sample", "model", *words, "--out", "e").err
+
+
+def test_the_run_beside_a_model_remembers_which_data_a_prior_is_fitted_on(run, digits, tmp_path):
+    assert run("fit", "digits", "--code-size", 3, "--steps", 3, "--held-out", 0.2, "--out", "model").code == 0
+    asked = ("--prior", "mixture", "--set", "components=4")
+    ran = run("sample", "model", *asked, "--n", 3, "--out", "a", "--json")
+    assert ran.code == 0, ran.err
+    (note,) = ran.json["notes"]  # and none that another share was held out
+    assert "mixture is fitted on what the model was fitted on" in note and str(tmp_path / "digits") in note
+    (tmp_path / "digits").rename(tmp_path / "moved")
+    assert "give the data" in run("sample", "model", "--prior", "mixture", "--out", "b").err
 
 
 def test_interpolate_walks_on_an_arc_when_asked(run, coder, digits):

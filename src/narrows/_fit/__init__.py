@@ -146,7 +146,8 @@ def _fit(
             folder / "report.html", model, dataset, parts, history, judgement, lang=lang, command=command
         )
     if run is not None:
-        run.begin({**(run.plan or {}), "done": True})
+        place = {"place": str(Path(data).absolute())} if isinstance(data, (str, Path)) else {}
+        run.begin({**(run.plan or {}), **place, "done": True})
     progress({"event": "done"})
     return Fitted(LoadedModel(model), judgement, history, folder, report)
 

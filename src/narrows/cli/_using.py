@@ -86,7 +86,15 @@ def sample(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(metavar="DATA", help="What the model was fitted on: fits --prior, and shows whether it copies."),
+        typer.Option(
+            metavar="DATA",
+            help="What the model was fitted on: fits --prior, and shows whether it copies. [default: none; for a prior "
+            "that the model does not hold, what the run beside it remembers]",
+        ),
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of the prior that is fitted; repeatable."),
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the fitted prior in MODEL.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same.")] = 0,
@@ -101,9 +109,13 @@ def sample(
     to it, beside how near held-out examples lie, and the nearest ones on a sheet.
     """
     warm_up()
+    from narrows.cli._fit import name_and_value
     from narrows.measuring.drawing import draw_to_files
 
-    found = draw_to_files(_place(model), n, seed, to, prior=prior, data=data, keep=keep, force=force)
+    chosen = dict(name_and_value(text) for text in options or [])
+    found = draw_to_files(
+        _place(model), n, seed, to, prior=prior, options=chosen, data=data, keep=keep, force=force
+    )  # fmt: skip
     _notes(out, found.written.skipped, found.written.notes)
     told = _told(out, found.written) | {"prior": found.prior}
     if found.check is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,6 @@ import torch
 from torch import Tensor
 
 from narrows._errors import BadOption, NotSupported
-from narrows.data.reading import Dataset
 from narrows.measuring.assess import comparable
 from narrows.measuring.memorisation import Memorisation, check_memorisation
 from narrows.model.folder import load, save
@@ -21,8 +21,8 @@ from narrows.using.results import picture_paths, write_sheet
 from narrows.using.sample import fit_prior
 
 NEAREST = "nearest-training-pictures.png"
-_SHARES = (0.1, 0.05)
-"""Of the data that `fit` holds out and validates by, unless told otherwise."""
+_SHARES = {"held_out": 0.1, "validation": 0.05}
+"""Of the data that `fit` does not learn from, unless told otherwise."""
 _MOST_SHOWN = 64
 _COLUMNS = 8
 
@@ -40,32 +40,41 @@ class Drawn(NamedTuple):
 
 
 def draw_to_files(
-    place: Path, n: int, seed: int, to: Path, *, prior: str | None = None, data: Any = None, keep: bool = False,
-    force: bool = False,
+    place: Path, n: int, seed: int, to: Path, *, prior: str | None = None, options: dict[str, Any] | None = None,
+    data: Any = None, keep: bool = False, force: bool = False,
 ) -> Drawn:  # fmt: skip
     """`n` new examples below `to`. `data` is what the model was fitted on: a prior that the model does not hold is
-    fitted on its codes (and kept in the model with `keep`), and the samples are compared with it.
+    fitted on its codes (and kept in the model with `keep`), and the samples are compared with it. Where a prior is to
+    be fitted and no data are given, they are those that the run beside the model remembers.
 
     Raises NotSupported where there is no prior and no data, and whatever fitting a prior raises.
     """
     model = load(place)
-    dataset = None if data is None else read_for(model, data)
-    sides = None
-    if dataset is not None:
-        learned, held_out, _ = dataset.split(_SHARES)
-        sides = dataset.source.take(learned), dataset.source.take(held_out)
     held = model.card.get("prior", {}).get("name")
+    run, remembered = _run_of(place), None
+    if data is None and prior not in (None, held) and "place" in run and Path(run["place"]).exists():
+        data = remembered = run["place"]
+    dataset = None if data is None else read_for(model, data)
+    sides, counts = None, {}
+    if dataset is not None:
+        shares = [run.get("job", {}).get("fit", {}).get(name, share) for name, share in _SHARES.items()]
+        learned, held_out, validation = dataset.split(shares)
+        counts = {"training": len(learned), "validation": len(validation), "held_out": len(held_out)}
+        sides = dataset.source.take(learned), dataset.source.take(held_out)
     if prior is not None and prior != held:
         if sides is None:
             raise NotSupported(
                 f"this model holds {f'the prior {held}' if held else 'no fitted prior'}, not {prior}; give the data "
                 f"that it was fitted on: narrows sample {place} --prior {prior} --data TRAINING-DATA"
             )
-        fit_prior(model, model.encode(sides[0]), prior, seed=seed)
+        fit_prior(model, model.encode(sides[0]), prior, seed=seed, options=options)
         if keep:
             save(model, place, readme=_readme(place), force=True)
-    elif keep:
-        raise BadOption("--keep keeps a prior that was just fitted; name it with --prior, such as --prior mixture")
+    elif keep or options:
+        raise BadOption(
+            f"{'--keep' if keep else '--set'} is for a prior that is fitted now; name one that the model does not "
+            f"hold, such as --prior mixture"
+        )
     drawn = model.draw(n, generator(seed, "sample"))
     drawn = drawn.clamp(0, 1) if model.form == "picture" else drawn
     sheets = picture_paths([NEAREST], to, 1, force=force) if sides is not None and model.form == "picture" else []
@@ -75,7 +84,9 @@ def draw_to_files(
         return Drawn(written, used, None, None)
     if dataset is not None:
         written.skipped, written.notes = list(dataset.triage.skipped), list(dataset.triage.notes)
-        if model.card["data"].get("examples") != _counts(dataset):
+        if remembered is not None:
+            written.notes.append(f"{prior} is fitted on what the model was fitted on, {remembered}")
+        if model.card["data"].get("examples") != counts:
             written.notes.append("these are not the data of the fit, or it held out another share: read with care")
     found = check_memorisation(*(comparable(model, x) for x in (drawn, *sides)), seed=seed)
     shown = _pairs(drawn, sides[0][found.nearest]) if sheets else None
@@ -84,10 +95,12 @@ def draw_to_files(
     return Drawn(written, used, found, sheet)
 
 
-def _counts(dataset: Dataset) -> dict[str, int]:
-    """As a card has them."""
-    learned, held_out, validation = dataset.split(_SHARES)
-    return {"training": len(learned), "validation": len(validation), "held_out": len(held_out)}
+def _run_of(place: Path) -> dict[str, Any]:
+    """What the run beside a model remembers of its fit; empty where the model came alone."""
+    try:
+        return json.loads((place / "run" / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def _readme(place: Path) -> str:
