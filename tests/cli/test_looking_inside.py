@@ -95,6 +95,9 @@ def test_the_run_beside_a_model_remembers_which_data_a_prior_is_fitted_on(run, d
     assert ran.code == 0, ran.err
     (note,) = ran.json["notes"]  # and none that another share was held out
     assert "mixture is fitted on what the model was fitted on" in note and str(tmp_path / "digits") in note
+    assert run("fit", "digits", "--code-size", 3, "--steps", 3, "--held-out", 0, "--out", "all").code == 0
+    ran = run("sample", "all", "--prior", "normal", "--n", 3, "--out", "c", "--json")
+    assert ran.code == 0 and "nothing is said of copies" in ran.json["notes"][-1], ran.err
     (tmp_path / "digits").rename(tmp_path / "moved")
     gone = run("sample", "model", "--prior", "mixture", "--out", "b")
     assert "no fitted prior, not mixture; give the data" in gone.err

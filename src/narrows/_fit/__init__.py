@@ -191,7 +191,7 @@ def _complete_card(
         "date": date.today().isoformat(),
         "command": command,
         "machine": _device.describe(),
-        "given": sorted(name for name, value in asdict(chosen).items() if value not in (None, "auto", {}, True)),
+        "given": sorted(name for name, value in asdict(chosen).items() if value != asdict(FitSettings())[name]),
     }
     if judgement is not None:
         model.card["scores"] = {

@@ -77,17 +77,20 @@ def draw_to_files(
         )
     drawn = model.draw(n, generator(seed, "sample"))
     drawn = drawn.clamp(0, 1) if model.form == "picture" else drawn
-    sheets = picture_paths([NEAREST], to, 1, force=force) if sides is not None and model.form == "picture" else []
+    judged = sides is not None and len(sides[1]) > 0
+    sheets = picture_paths([NEAREST], to, 1, force=force) if judged and model.form == "picture" else []
     written = write_results(model, drawn.numpy(), n, to, force)
     used = model.card.get("prior", {}).get("name") or "the kind's own"
-    if sides is None:
-        return Drawn(written, used, None, None)
     if dataset is not None:
         written.skipped, written.notes = list(dataset.triage.skipped), list(dataset.triage.notes)
         if remembered is not None:
             written.notes.append(f"{prior} is fitted on what the model was fitted on, {remembered}")
         if model.card["data"].get("examples") != counts:
             written.notes.append("these are not the data of the fit, or it held out another share: read with care")
+        if not judged:
+            written.notes.append("nothing was held out in the fit, so nothing is said of copies")
+    if sides is None or not judged:
+        return Drawn(written, used, None, None)
     found = check_memorisation(*(comparable(model, x) for x in (drawn, *sides)), seed=seed)
     shown = _pairs(drawn, sides[0][found.nearest]) if sheets else None
     columns = min(n, _COLUMNS)
