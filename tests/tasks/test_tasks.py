@@ -201,3 +201,12 @@ def test_masks_are_never_empty_and_of_about_the_size_that_was_asked_for(size):
     if min(size) >= 8:
         share = mask.flatten(1).mean(1)
         assert 0.1 < float(share.mean()) < 0.3 and float(share.max()) < 0.7
+
+
+def test_part_of_the_pictures_get_the_noise_of_cameras_and_its_level_is_never_told():
+    clean = torch.full((16, 3, 48, 48), 0.5)
+    x = example("denoise", clean, camera=0.5).x
+    noise = x[:, :3] - clean
+    shared = (noise[..., 1:] * noise[..., :-1]).mean((1, 2, 3)) / noise.square().mean((1, 2, 3))
+    assert shared[:8].min() > 0.1 and shared[8:].abs().max() < 0.1
+    assert (x[:8, 3] == 0).all() and (x[8:, 3] > 0).any()
