@@ -75,7 +75,7 @@ def main() -> None:
     files = photographs(data)
     same: dict[str, Any] = {
         "task": "denoise", "steps": args.steps, "seed": args.seed, "batch_size": 16, "patch": 64, "loss": "mse",
-        "learning_rate": 2e-3, "held_out": 0.02, "validation": 0.03, "weight_decay": 1e-5,
+        "held_out": 0.02, "validation": 0.03, "weight_decay": 1e-5,
     }  # fmt: skip
     rows, scores = [], {}
     judging = pictures(data)["Kodak24"]
