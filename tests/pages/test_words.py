@@ -78,6 +78,7 @@ def test_the_reasons_for_defaults_are_known_in_vietnamese(shape, task):
         "step 20 of 400: stopped early, the held-out loss was best at step 12",
         "step 7: memory ran out at 128 examples at once; went on with 64, the effective batch stays 128",
         "step 9: the loss was not a number; went back to step 4 and on with learning rate 0.0005",
+        "step 9: the loss jumped from 0.24 to 3100; went back to step 4 and on with learning rate 0.0005",
         "2 files: animated: the first of 12 frames is used",
     ],
 )

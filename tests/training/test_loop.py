@@ -170,6 +170,30 @@ def test_not_a_number_goes_back_to_the_landmark_and_on_with_smaller_steps(tmp_pa
     assert steps == sorted(set(steps)) and steps[-1] == 120
 
 
+def far_out(steps, again):
+    """Batches whose targets are far out at these steps, the first time only or every time."""
+    plain, seen = noisy(data()[:LEARNED]), []
+
+    def make(indices, step):
+        batch = plain(indices, step)
+        there = step.index in steps and (again or step.index not in seen)
+        seen.append(step.index)
+        return Batch(batch.x, batch.target * (1e4 if there else 1))
+
+    return make
+
+
+def test_a_loss_that_jumps_goes_back_to_the_landmark_and_on_with_smaller_steps():
+    _, outcome = learn(make=far_out([47], again=False))
+    (remark,) = outcome.history.remarks
+    assert remark.startswith("step 47: the loss jumped from ") and "went back to step 40 and on with" in remark
+
+
+def test_a_batch_that_jumps_each_time_is_data_far_out_and_is_learned_from():
+    _, outcome = learn(make=far_out([47, 70, 90], again=True))
+    assert len(outcome.history.remarks) == 1, "one for the first batch, and none for those that come after it"
+
+
 def test_a_gradient_that_is_not_a_number_counts_though_the_loss_is_one():
     class Sharp(Small):
         def losses(self, batch, turn, step):

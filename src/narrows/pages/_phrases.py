@@ -106,6 +106,8 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
      r"bước \1 trên \2: dừng sớm, mất mát trên dữ liệu để riêng tốt nhất ở bước \3"),
     (r"step (\d+): the loss was not a number; went back to step (\d+) and on with learning rate (\S+)",
      r"bước \1: mất mát không còn là số; quay lại bước \2 và tiếp tục với tốc độ học \3"),
+    (r"step (\d+): the loss jumped from (\S+) to (\S+); went back to step (\d+) and on with learning rate (\S+)",
+     r"bước \1: mất mát vọt từ \2 lên \3; quay lại bước \4 và tiếp tục với tốc độ học \5"),
     (r"step (\d+): the code says almost nothing of the input \((\S+) nats a value\); a lower beta, a longer warm-up or "
      r"free bits help",
      r"bước \1: mã hầu như không cho biết gì về đầu vào (\2 nat mỗi giá trị); hãy giảm beta, kéo dài giai đoạn tăng "

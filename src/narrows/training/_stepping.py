@@ -114,6 +114,14 @@ class Stepper:
         with torch.no_grad(), self.fabric.autocast():
             return self.module.restore(x)  # type: ignore[operator]
 
+    def mean(self, value: float) -> float:
+        """Over all processes, which must decide alike."""
+        if self.fabric.world_size == 1:
+            return value
+        mean = self.fabric.all_reduce(torch.tensor(value, device=self.fabric.device), reduce_op="mean")
+        assert isinstance(mean, Tensor)  # as what went in
+        return float(mean)
+
     def tensors(self) -> dict[str, Tensor]:
         """The live state, by group and name: not copies."""
         return {

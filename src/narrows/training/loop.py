@@ -35,6 +35,9 @@ from narrows.training.watch import said, watch
 
 _MOST_ROLLBACKS = 8
 """Each halves the steps: after eight they are 1/256 of what was asked, and something else is wrong."""
+_FIRST, _JUMP, _LEAST_FIRST = 10, 1e4, 1e-6
+"""Steps whose mean loss is what training begins at; times that, and times no less than this, is a loss that jumped: a
+denoiser at twice its learning rate went from 0.002 to 1e8, came back, and stayed 3 dB worse (docs/log.md)."""
 _TICK_SECONDS = 0.2
 """Least time between two "step" events."""
 
@@ -91,6 +94,7 @@ class _Training:
         self.best: dict[str, Tensor] | None = None
         self.best_score, self.best_step = math.inf, 0
         self.sums: dict[str, float] = {}
+        self.first, self.jumped, self.wrong = 0.0, -1, ""
         self._ticked = 0.0
 
     def go(self) -> Outcome:
@@ -163,16 +167,32 @@ class _Training:
     # One step after the other
 
     def _one_step(self) -> bool:
-        """One optimizer step for every turn. False when a loss or a gradient was not a number."""
+        """One optimizer step for every turn. False when a loss or a gradient was not a number, or the loss jumped."""
         rate = self.rate_scale * learning_rate_at(self.step, self.plan.total, self.config)
         named = self.stepper.take(self.step, self.plan.total, rate)
         if named is None:
+            self.wrong = "was not a number"
+            return False
+        if self._jumps(self.stepper.mean(named["loss"])):
             return False
         for name, value in named.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.sums[""] = self.sums.get("", 0.0) + 1
         self.step += 1
         return True
+
+    def _jumps(self, loss: float) -> bool:
+        """Whether training has gone off. Where the same batch jumps again, with half the steps, it is the data that are
+        far out, and no jump counts any more."""
+        if self.step < _FIRST:
+            self.first += abs(loss) / _FIRST
+        elif loss > _JUMP * max(self.first, _LEAST_FIRST):
+            if self.step == self.jumped:
+                self.first = math.inf
+                return False
+            self.wrong, self.jumped = f"jumped from {self.first:.2g} to {loss:.2g}", self.step
+            return True
+        return False
 
     def _evaluation_is_due(self) -> bool:
         return self.step % self.plan.evaluate_every == 0 or self.step == self.plan.total
@@ -183,6 +203,7 @@ class _Training:
         if self.validation is not None:
             score = self.stepper.score(self.validation, self.step, self.plan.total)
             if not math.isfinite(score):
+                self.wrong = "was not a number"
                 return False
         count = self.sums.pop("")
         means = {name: value / count for name, value in self.sums.items()}
@@ -223,17 +244,18 @@ class _Training:
         """Back to the last landmark with half the learning rate."""
         failed, history = self.step, self.history
         rollbacks, scale, micro = self.rollbacks + 1, self.rate_scale / 2, self.stepper.micro
+        jumped = self.jumped
         if rollbacks > _MOST_ROLLBACKS:
             raise TrainingFailed(
-                f"the loss was not a number {rollbacks} times, even with steps of {self.rate_scale:.1g} of what was "
+                f"the loss {self.wrong} {rollbacks} times, even with steps of {self.rate_scale:.1g} of what was "
                 f"asked; look for extreme values in the data, or try --loss l1 or a lower --learning-rate"
             )
         self._restore(*self.landmark)
-        self.rollbacks, self.rate_scale, self.stepper.micro = rollbacks, scale, micro
+        self.rollbacks, self.rate_scale, self.stepper.micro, self.jumped = rollbacks, scale, micro, jumped
         self.history.remarks, self.history.seconds = history.remarks, history.seconds
         self._say(
             "rolled back", failed=failed,
-            remark=f"step {failed}: the loss was not a number; went back to step {self.step} and on with "
+            remark=f"step {failed}: the loss {self.wrong}; went back to step {self.step} and on with "
             f"learning rate {self.config.learning_rate * scale:.2g}",
         )  # fmt: skip
         self._remember()
@@ -246,6 +268,7 @@ class _Training:
         tensors = self.stepper.tensors() | {f"best.{name}": tensor for name, tensor in (self.best or {}).items()}
         facts = {
             "step": self.step, "rollbacks": self.rollbacks, "rate_scale": self.rate_scale, "finished": self.finished,
+            "first": self.first, "jumped": self.jumped,
             "micro": self.stepper.micro, "best_score": self.best_score, "best_step": self.best_step,
             "sums": dict(self.sums), "history": self.history.as_dict(),
         }  # fmt: skip
@@ -255,7 +278,7 @@ class _Training:
         self.stepper.load(tensors)
         best = {name.removeprefix("best."): value for name, value in tensors.items() if name.startswith("best.")}
         self.best = best or None
-        for name in ("step", "rollbacks", "rate_scale", "finished", "best_score", "best_step"):
+        for name in ("step", "rollbacks", "rate_scale", "finished", "first", "jumped", "best_score", "best_step"):
             setattr(self, name, facts[name])
         self.stepper.micro = facts["micro"]
         self.sums, self.history = dict(facts["sums"]), History.of(facts["history"])
