@@ -12,14 +12,12 @@ goes on after an interruption; each seed's faces are drawn as RUN/faces-PRIOR-SE
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from _results import data_folder, report, threads
-from halves import TEST, faces, read
+from _results import report
+from halves import asked_for
 from PIL import Image
 from torch import Tensor
 
@@ -51,20 +49,7 @@ def sheet(drawn: Tensor) -> Image.Image:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--choose", action="store_true")
-    parser.add_argument("--seeds", default="0")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--threads", type=int, default=2)
-    args = parser.parse_args()
-    threads(args.threads)
-    every = faces(data_folder(args.data))
-    order = torch.randperm(40, generator=generator(0, "persons"))
-    test, others = order[:TEST], order[TEST:]
-    learning, judging = (others[6:], others[:6]) if args.choose else (others, test)
-    settings = {**CHOSEN, **{name: read(value) for name, value in (one.split("=", 1) for one in args.set)}}
+    args, every, learning, judging, settings = asked_for(__doc__ or "", CHOSEN, seeds="0")
     known, real = every[learning].flatten(0, 1), every[judging].flatten(0, 1)
     threshold, space = like_one_person(every[learning]), random_convolutions((1, 64, 64))
     rows = []

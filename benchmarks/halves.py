@@ -13,7 +13,7 @@ import argparse
 import ast
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from _results import data_folder, report, threads
@@ -57,21 +57,39 @@ def read(text: str) -> Any:
         return text
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+class Asked(NamedTuple):
+    """What a benchmark on persons was asked for."""
+
+    args: argparse.Namespace
+    every: Tensor
+    """As `faces` gives them."""
+    learning: Tensor
+    judging: Tensor
+    """Which persons."""
+    settings: dict[str, Any]
+    """Of `narrows.fit`."""
+
+
+def asked_for(about: str, chosen: dict[str, Any], seeds: str) -> Asked:
+    """The options of a benchmark on persons, and what they mean: who learns, who judges, with which settings."""
+    parser = argparse.ArgumentParser(description=about.split("\n")[0])
     parser.add_argument("--data", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--choose", action="store_true")
-    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--seeds", default=seeds)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     threads(args.threads)
-    every = faces(data_folder(args.data))
     order = torch.randperm(40, generator=generator(0, "persons"))
     test, others = order[:TEST], order[TEST:]
     learning, judging = (others[6:], others[:6]) if args.choose else (others, test)
-    settings = {**CHOSEN, **{name: read(value) for name, value in (one.split("=", 1) for one in args.set)}}
+    settings = chosen | {name: read(value) for name, value in (one.split("=", 1) for one in args.set)}
+    return Asked(args, faces(data_folder(args.data)), learning, judging, settings)
+
+
+def main() -> None:
+    args, every, learning, judging, settings = asked_for(__doc__ or "", CHOSEN, seeds="0,1,2")
     upper, truth = (every[judging][..., rows, :].flatten(0, 1) for rows in (slice(0, 32), slice(32, 64)))
     known = [Pairs(one[None, ..., :32, :], one[None, ..., 32:, :], {}) for one in every[learning].flatten(0, 1)]
     asked = [Pairs(x[None], y[None], {}) for x, y in zip(upper, truth, strict=True)]

@@ -51,7 +51,15 @@ def build(architecture: str) -> nn.Module:
     ).autoencoder
 
 
-def narrows_loop(architecture: str, pictures: Tensor, precision: str) -> Callable[[Callable[[int], None]], object]:
+def training_pictures(data: Path) -> Tensor:
+    """MNIST's, N 1 28 28 in [0, 1]."""
+    path = data / "digits" / "mnist" / "train-images-idx3-ubyte.gz"
+    return torch.from_numpy(read_idx(path).copy())[:, None] / 255
+
+
+def narrows_loop(
+    module: Any, pictures: Tensor, precision: str, facts: Callable[[], DataFacts] | None = None
+) -> Callable[[Callable[[int], None]], object]:
     """A run of narrows that never ends by itself; `tick` is called once a step."""
 
     def run(tick: Callable[[int], None]) -> object:
@@ -61,7 +69,7 @@ def narrows_loop(architecture: str, pictures: Tensor, precision: str) -> Callabl
             return Batch(examples, examples)
 
         config = TrainingConfig(steps=10**7, batch_size=BATCH, precision=precision, device="cpu")
-        return train(build(architecture), Supply(len(pictures), batch), None, config)  # type: ignore[arg-type]
+        return train(module, Supply(len(pictures), batch), None, config, facts=facts)  # type: ignore[arg-type]
 
     return run
 
@@ -168,8 +176,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     threads(args.threads)
-    path = data_folder(args.data) / "digits" / "mnist" / "train-images-idx3-ubyte.gz"
-    pictures = torch.from_numpy(read_idx(path).copy())[:, None] / 255
+    pictures = training_pictures(data_folder(args.data))
     load = load_before()
     blocks: dict[str, Any] = {"seconds": 0.5, "pairs": 3} if args.quick else {}
     rows: list[dict[str, Any]] = []
@@ -181,11 +188,11 @@ def main() -> None:
     for precision in ("32-true", "auto"):
         other = fused_step(build("mlp"), pictures)
         add(f"784-512-256-32, {precision}, over a fused loop by hand", "0.95 (beyond 1)",
-            compare(narrows_loop("mlp", pictures, precision), other, **blocks))  # fmt: skip
+            compare(narrows_loop(build("mlp"), pictures, precision), other, **blocks))  # fmt: skip
     for precision in ("32-true", "auto"):
         other = plain_step(copy.deepcopy(build("conv")), pictures)
         add(f"conv 28x28, {precision}, over plain Adam by hand", "1.6 (beyond 2)",
-            compare(narrows_loop("conv", pictures, precision), other, **blocks))  # fmt: skip
+            compare(narrows_loop(build("conv"), pictures, precision), other, **blocks))  # fmt: skip
     if args.pythae_python:
         rows.append(against_pythae(args.pythae_python, pictures, args.quick))
     report("loop_speed" + ("_quick" if args.quick else ""), rows, load_before=load, threads=args.threads)

@@ -24,14 +24,11 @@ from typing import Any
 import torch
 from _results import data_folder, report, threads
 from _timing import compare, load_before
-from loop_speed import BATCH, EPOCHS
+from loop_speed import BATCH, EPOCHS, narrows_loop, training_pictures
 from torch import Tensor, nn
 
-from narrows._contract import Batch, DataFacts
-from narrows.data.idx import read_idx
+from narrows._contract import DataFacts
 from narrows.model.build import make
-from narrows.training.config import TrainingConfig
-from narrows.training.loop import Supply, train
 from narrows.training.seeds import generator
 
 CODE, SAMPLES, VECTORS, WIDTH = 32, 10, 512, 16
@@ -47,22 +44,6 @@ def build(kind: str) -> Any:
     if named["architecture"] == "mlp":
         named["n_nodes"] = (512, 256)
     return make(shape=(1, 28, 28), kind=kind, loss="mse", **named).autoencoder
-
-
-def narrows_loop(kind: str, pictures: Tensor, precision: str) -> Callable[[Callable[[int], None]], object]:
-    """A run that never ends by itself; `tick` is called once a step."""
-
-    def run(tick: Callable[[int], None]) -> object:
-        def batch(indices: Tensor, step: object) -> Batch:
-            tick(BATCH)
-            examples = pictures[indices]
-            return Batch(examples, examples)
-
-        config = TrainingConfig(steps=10**7, batch_size=BATCH, precision=precision, device="cpu")
-        facts = DataFacts(len(pictures), pictures.mean(0), pictures[:1024], generator(0, "facts"))
-        return train(build(kind), Supply(len(pictures), batch), None, config, facts=lambda: facts)  # type: ignore[arg-type]
-
-    return run
 
 
 def pythae_step(kind: str, pictures: Tensor, folder: str) -> Callable[[], int]:
@@ -142,8 +123,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     threads(args.threads)
-    path = data_folder(args.data) / "digits" / "mnist" / "train-images-idx3-ubyte.gz"
-    pictures = torch.from_numpy(read_idx(path).copy())[:, None] / 255
+    pictures = training_pictures(data_folder(args.data))
     load = load_before()
     blocks: dict[str, Any] = {"seconds": 0.5, "pairs": 3} if args.quick else {}
     rows: list[dict[str, Any]] = []
@@ -151,7 +131,9 @@ def main() -> None:
         for kind in KINDS:
             for precision in ("32-true", "auto"):
                 other = pythae_step(kind, pictures, folder)
-                ratio = compare(narrows_loop(kind, pictures, precision), other, **blocks)
+                facts = DataFacts(len(pictures), pictures.mean(0), pictures[:1024], generator(0, "facts"))
+                loop = narrows_loop(build(kind), pictures, precision, lambda facts=facts: facts)
+                ratio = compare(loop, other, **blocks)
                 rows.append(
                     {"kind": kind, "precision": precision, **ratio.row("samples/s"), "reach": "1.15, beyond 1.5"}
                 )

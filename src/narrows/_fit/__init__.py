@@ -187,11 +187,12 @@ def _complete_card(
     model.card["training"] = {
         **config.as_dict(), **plan, "seconds": round(history.seconds, 1), "remarks": history.remarks,
     }  # fmt: skip
+    usual = asdict(FitSettings())
     model.card["about"] |= {
         "date": date.today().isoformat(),
         "command": command,
         "machine": _device.describe(),
-        "given": sorted(name for name, value in asdict(chosen).items() if value != asdict(FitSettings())[name]),
+        "given": sorted(name for name, value in asdict(chosen).items() if value != usual[name]),
     }
     if judgement is not None:
         model.card["scores"] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows._errors import BadOption, NotSupported
+from narrows._errors import BadOption, BadRun, NotSupported
 from narrows.measuring.assess import comparable
 from narrows.measuring.memorisation import Memorisation, check_memorisation
 from narrows.model.folder import load, save
+from narrows.training.runs import Run
 from narrows.training.seeds import generator
 from narrows.using.codes import Written, write_results
 from narrows.using.reading import read_for
@@ -101,8 +101,8 @@ def draw_to_files(
 def _run_of(place: Path) -> dict[str, Any]:
     """What the run beside a model remembers of its fit; empty where the model came alone."""
     try:
-        return json.loads((place / "run" / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return Run(place / "run").plan or {}
+    except (OSError, BadRun):
         return {}
 
 

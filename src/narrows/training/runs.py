@@ -38,7 +38,8 @@ def _checksum(tensor: Tensor) -> int:
 
 
 class Run:
-    """One run's folder. Make it with `Run.open`; while it is held no other process can go on with the same run."""
+    """One run's folder. Make it with `Run.open`; while it is held no other process can go on with the same run. To
+    look at its plan alone, it need not be held."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
