@@ -20,20 +20,20 @@ def raw_of(mean):
 @pytest.mark.parametrize("log_scale", [-8.0, -4.0, 0.0, 2.0])
 def test_the_256_levels_share_all_probability(mean, log_scale):
     loss = get_loss("logistic", "sigmoid")
-    nll = loss.nll_each(raw_of(mean), LEVELS, torch.tensor(log_scale, dtype=torch.float64))
+    nll = loss.nll(raw_of(mean)[:, None], LEVELS[:, None], torch.tensor(log_scale, dtype=torch.float64))
     assert float((-nll).exp().sum()) == pytest.approx(1, abs=1e-9)
 
 
 def test_of_tables_it_is_a_continuous_density():
     x = torch.linspace(-60, 60, 200_001, dtype=torch.float64)
-    nll = get_loss("logistic").nll_each(torch.full_like(x, 0.7), x, torch.tensor(0.4, dtype=torch.float64))
+    nll = get_loss("logistic").nll(torch.full_like(x, 0.7)[:, None], x[:, None], torch.tensor(0.4, dtype=torch.float64))
     assert float((-nll).exp().sum() * 120 / 200_000) == pytest.approx(1, abs=1e-6)
 
 
 def test_levels_far_from_the_mean_are_unlikely_and_never_infinite():
     loss, scale = get_loss("logistic", "sigmoid"), torch.tensor(-7.0, requires_grad=True)
     raw = torch.full((256,), -6.0, requires_grad=True)
-    nll = loss.nll_each(raw, LEVELS.float(), scale)
+    nll = loss.nll(raw[:, None], LEVELS.float()[:, None], scale)
     nll.sum().backward()
     assert torch.isfinite(nll).all() and torch.isfinite(raw.grad).all() and math.isfinite(float(scale.grad))
 

@@ -61,12 +61,8 @@ class AbstractLoss(ABC):
         return mean.clamp(1e-3, 1 - 1e-3).logit() if self.link == "sigmoid" else mean
 
     def nll(self, raw: Tensor, target: Tensor, log_scale: Tensor, weight: Tensor | None = None) -> Tensor:
-        """B: -log p(target | raw) in nats, summed over the values that count. `log_scale` is ignored by bce."""
-        each = self.nll_each(raw, target, log_scale)
-        return (each if weight is None else each * weight).flatten(1).sum(1)
-
-    def nll_each(self, raw: Tensor, target: Tensor, log_scale: Tensor) -> Tensor:
-        """-log p of every value, for densities."""
+        """B: -log p(target | raw) in nats, summed over the values that count. `log_scale` is one for all values, and
+        ignored by bce. Raises BadOption where the loss is no density."""
         raise BadOption(
             f"loss {self.name!r} is no density; a likelihood kind takes bce, mse, l1 or logistic: --loss mse"
         )
@@ -81,10 +77,10 @@ class MSE(AbstractLoss):
     def each(self, raw: Tensor, target: Tensor) -> Tensor:
         return (self.output(raw) - target).square()
 
-    def nll_each(self, raw: Tensor, target: Tensor, log_scale: Tensor) -> Tensor:
-        return (
-            0.5 * ((self.output(raw) - target) * (-log_scale).exp()).square() + log_scale + 0.5 * math.log(2 * math.pi)
-        )
+    def nll(self, raw: Tensor, target: Tensor, log_scale: Tensor, weight: Tensor | None = None) -> Tensor:
+        # Summed before it is scaled: half the passes over all values.
+        squares, count = _summed(self.each(raw, target), weight)
+        return 0.5 * squares * (-2 * log_scale).exp() + count * (log_scale + 0.5 * math.log(2 * math.pi))
 
 
 class L1(AbstractLoss):
@@ -96,8 +92,9 @@ class L1(AbstractLoss):
     def each(self, raw: Tensor, target: Tensor) -> Tensor:
         return (self.output(raw) - target).abs()
 
-    def nll_each(self, raw: Tensor, target: Tensor, log_scale: Tensor) -> Tensor:
-        return (self.output(raw) - target).abs() * (-log_scale).exp() + log_scale + math.log(2.0)
+    def nll(self, raw: Tensor, target: Tensor, log_scale: Tensor, weight: Tensor | None = None) -> Tensor:
+        distance, count = _summed(self.each(raw, target), weight)
+        return distance * (-log_scale).exp() + count * (log_scale + math.log(2.0))
 
 
 class BCE(AbstractLoss):
@@ -112,8 +109,8 @@ class BCE(AbstractLoss):
     def each(self, raw: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(raw, target, reduction="none")
 
-    def nll_each(self, raw: Tensor, target: Tensor, log_scale: Tensor) -> Tensor:
-        return self.each(raw, target)
+    def nll(self, raw: Tensor, target: Tensor, log_scale: Tensor, weight: Tensor | None = None) -> Tensor:
+        return _summed(self.each(raw, target), weight)[0]
 
 
 class Logistic(AbstractLoss):
@@ -133,7 +130,10 @@ class Logistic(AbstractLoss):
         # 2 log cosh(gap / 2), without overflow.
         return self.scale * (gap + 2 * F.softplus(-gap) - 2 * math.log(2.0))
 
-    def nll_each(self, raw: Tensor, target: Tensor, log_scale: Tensor) -> Tensor:
+    def nll(self, raw: Tensor, target: Tensor, log_scale: Tensor, weight: Tensor | None = None) -> Tensor:
+        return _summed(self._nll_each(raw, target, log_scale), weight)[0]
+
+    def _nll_each(self, raw: Tensor, target: Tensor, log_scale: Tensor) -> Tensor:
         sharpness = (-log_scale).exp()
         gap = (target - self.output(raw)) * sharpness
         if self.link == "identity":
@@ -155,6 +155,14 @@ class Charbonnier(AbstractLoss):
 
     def each(self, raw: Tensor, target: Tensor) -> Tensor:
         return ((self.output(raw) - target).square() + self.eps**2).sqrt()
+
+
+def _summed(each: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | int]:
+    """B ... -> B: the sum over the values that count, and how many these are."""
+    if weight is None:
+        return each.flatten(1).sum(1), each[0].numel()
+    weight = weight.expand_as(each)
+    return (each * weight).flatten(1).sum(1), weight.flatten(1).sum(1)
 
 
 LOSSES: dict[str, type[AbstractLoss]] = {cls.name: cls for cls in (MSE, L1, BCE, Logistic, Charbonnier)}
