@@ -349,8 +349,8 @@ class AbstractTask(nn.Module, ABC):
         """What `prepare` must be told of the whole picture, (H, W) pixels of it, since it sees only a tile at a time.
 
         `options` are what the user gave. What this returns is handed to `prepare` beside them, under names of its
-        options: a number, a tensor B (one value a picture), or a tensor B 1 H W or 1 1 H W (of which each tile gets
-        its own part).
+        options: a number, a tensor B (one value a picture), or a map: a tensor B C H W, B 1 H W or 1 1 H W, of which
+        each tile gets its own part.
         """
         return {}
 

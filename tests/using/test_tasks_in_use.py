@@ -137,6 +137,16 @@ def test_what_lies_under_the_mask_does_not_matter(model_of):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
+def test_what_fills_belongs_to_its_own_channel(channels, model_of):
+    # Four channels pass one by one, through a grey net and through one of colour.
+    model, mask, pixels = model_of("inpaint", channels), mask_of(40, 44), picture(2, 4, 40, 44).contiguous()
+    together = restore_tensor(model, pixels, mask=mask, tile=16)
+    for channel in range(4):
+        alone = restore_tensor(model, pixels[:, channel : channel + 1], mask=mask)
+        torch.testing.assert_close(together[:, channel : channel + 1], alone, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
 def test_marked_pixels_are_found_by_their_colour(channels, drawn, model_of):
     pixels, mask = drawn(50, 40, 3), mask_of(50, 40) > 0
     marked = pixels.copy()

@@ -1,8 +1,8 @@
 """Fill parts of a picture that are missing or spoilt: scratches, dust, date stamps, dead pixels.
 
 What to fill is told by a mask: a picture file, white where to fill, or the pixels of one colour with which the spoilt
-parts were painted over. The net is shown grey there, and the mask as one more channel; nothing else is changed.
-Trained with strokes, boxes and single pixels drawn at random; the loss counts only where something is missing.
+parts were painted over. The net is shown the smoothest surface over it (`_filling`), so that it only has to add what
+that lacks, and the mask as one more channel; nothing else is changed. Trained with strokes, boxes and single pixels drawn at random; the loss counts only where something is missing.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from narrows._contract import AbstractTask, Batch, Step, Window
 from narrows._errors import BadData, BadOption
 from narrows.data.arrays import as_batch
 from narrows.data.images import open_photo
+from narrows.tasks._filling import smooth_fill
 from narrows.tasks._masks import random_masks
 
-_GREY = 0.5
-"""What stands where something is missing."""
 _AT_ONCE = 1024
-"""Rows of a picture that marked pixels are looked for in at a time."""
+"""Rows of a picture that are looked at at a time."""
+_AROUND = 64
+"""Pixels around what is missing, each way, that it is filled from."""
 
 
 class Inpaint(AbstractTask):
@@ -32,7 +33,7 @@ class Inpaint(AbstractTask):
     metric = "psnr"
     model = "inpaint"
     extra = 1
-    extra_meaning = "1 where to fill, else 0; where to fill, the picture is 0.5, and elsewhere it is kept as it was"
+    extra_meaning = "1 where to fill, else 0; there the picture holds a smooth surface, and elsewhere it stays as it was"
     classical = ("nearest_known", "harmonic", "biharmonic")
 
     def __init__(self, *, most: float = 0.4) -> None:
@@ -43,7 +44,7 @@ class Inpaint(AbstractTask):
 
     def example(self, pictures: Tensor, step: Step) -> Batch:
         mask = random_masks(pictures, self.most, step.generator)
-        return Batch(_with_mask(pictures, mask), pictures, mask)
+        return Batch(torch.cat([smooth_fill(pictures, mask), mask], 1), pictures, mask)
 
     def look(
         self,
@@ -62,7 +63,7 @@ class Inpaint(AbstractTask):
                 f"{came}"
             )
         found = _of_file(mask, size) if mask is not None else _of_colour(window, size, str(marked), tolerance)
-        return {"mask": found}
+        return {"mask": _fill(window, size, found)}
 
     def prepare(
         self, photo: Tensor, *, mask: Path | None = None, marked: str | None = None, tolerance: float = 16.0
@@ -71,15 +72,29 @@ class Inpaint(AbstractTask):
         marked: a colour such as ff0000, with which what is to be filled was painted over.
         tolerance: how far a pixel may be from that colour, in units of 1/255; JPEG needs more than PNG.
         """
-        found = mask if isinstance(mask, Tensor) else torch.zeros_like(photo[:, :1])
-        return _with_mask(photo, found.to(photo).expand(len(photo), 1, *photo.shape[2:]))
+        if not isinstance(mask, Tensor):
+            return torch.cat([photo, torch.zeros_like(photo[:, :1])], 1)
+        missing = mask[:, :1].isfinite().to(photo)
+        return torch.cat([torch.where(missing > 0, mask.to(photo), photo), missing], 1)
 
     def finish(self, ready: Tensor, result: Tensor) -> Tensor:
         return torch.where(ready[:, -1:] > 0, result, ready[:, :-1])
 
 
-def _with_mask(pictures: Tensor, mask: Tensor) -> Tensor:
-    return torch.cat([torch.where(mask > 0, _GREY, pictures), mask], 1)
+def _fill(window: Window, size: tuple[int, int], missing: Tensor) -> Tensor:
+    """B C H W: what fills the pixels that are missing (B or 1, 1 H W of bool), not a number elsewhere. Half precision:
+    it is a hint, and a map of the whole picture."""
+    rows, cols = (torch.nonzero(missing.any(0).any(0).any(1 - axis)).flatten() for axis in (0, 1))
+    part = [slice(max(0, int(at[0]) - _AROUND), int(at[-1]) + 1 + _AROUND) for at in (rows, cols)]
+    part = [slice(one.start, min(one.stop, side)) for one, side in zip(part, size, strict=True)]
+    few = [slice(top, min(top + _AT_ONCE, part[0].stop)) for top in range(part[0].start, part[0].stop, _AT_ONCE)]
+    around = torch.cat([window(some, part[1]).half() for some in few], 2)
+    holes = missing[..., part[0], part[1]].expand(len(around), 1, *around.shape[2:])
+    found = torch.full((*around.shape[:2], *size), torch.nan, dtype=torch.half)
+    for channel in range(around.shape[1]):  # one at a time, for the memory
+        filled = smooth_fill(around[:, channel : channel + 1].float(), holes.float())
+        found[:, channel, part[0], part[1]] = torch.where(holes, filled, torch.nan)[:, 0].half()
+    return found
 
 
 def _of_file(mask: Any, size: tuple[int, int]) -> Tensor:

@@ -308,7 +308,9 @@ def _for_tile(options: dict[str, Any], one: Tile, stride: int, copies: int) -> d
     for name, value in options.items():
         if isinstance(value, Tensor) and value.dim() == 4:
             value = pad_to(value[..., one.seen_rows, one.seen_cols].float(), stride)
-        if isinstance(value, Tensor) and value.dim() in (1, 4) and len(value) > 1:
+        if isinstance(value, Tensor) and value.dim() == 4 and value.shape[1] > 1:
+            value = value.unflatten(1, (copies, -1)).flatten(0, 1)
+        elif isinstance(value, Tensor) and value.dim() in (1, 4) and len(value) > 1:
             value = value.repeat_interleave(copies, 0)
         found[name] = value
     return found
