@@ -1,8 +1,9 @@
 """Fill parts of a picture that are missing or spoilt: scratches, dust, date stamps, dead pixels.
 
 What to fill is told by a mask: a picture file, white where to fill, or the pixels of one colour with which the spoilt
-parts were painted over. The net is shown the smoothest surface over it (`_filling`), so that it only has to add what
-that lacks, and the mask as one more channel; nothing else is changed. Trained with strokes, boxes and single pixels drawn at random; the loss counts only where something is missing.
+parts were painted over. The net is shown the smoothest surface there (`_filling`), so that it only has to add what that
+lacks, and the mask as one more channel; nothing else is changed. Trained with strokes, boxes and single pixels drawn at
+random; the loss counts only where something is missing.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Inpaint(AbstractTask):
     metric = "psnr"
     model = "inpaint"
     extra = 1
-    extra_meaning = "1 where to fill, else 0; there the picture holds a smooth surface, and elsewhere it stays as it was"
+    extra_meaning = "1 where to fill, else 0; there the picture holds a smooth surface, elsewhere it stays as it was"
     classical = ("nearest_known", "harmonic", "biharmonic")
 
     def __init__(self, *, most: float = 0.4) -> None:
