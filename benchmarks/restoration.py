@@ -4,8 +4,10 @@
     python benchmarks/restoration.py sharpen --data DATA     Set12, Gaussian blur of 0.8, 1.6, 2.4 pixels + noise of 2
     python benchmarks/restoration.py upscale --data DATA     Set12, reduced bicubically to half, to 8 bits
     python benchmarks/restoration.py brighten --data DATA    LOL's eval15, nothing taken from the truth
+    python benchmarks/restoration.py inpaint --data DATA     Kodak24, the middle 256x256, three sorts of holes
 
-Results are clamped and rounded to 8 bits; PSNR over the whole picture, averaged over pictures. Settings of filters are
+Results are clamped and rounded to 8 bits; PSNR over the whole picture (`inpaint`: over the holes), averaged over
+pictures. Settings of filters are
 chosen on 24 training photographs (train400, or LOL's training pairs); Wiener and Richardson-Lucy are told the width of
 the blur, and only how strongly they sharpen is chosen. Models are blind.
 """
@@ -37,6 +39,11 @@ STRENGTHS = {
 }
 """Noise ratios, and rounds, of filters that are told the width."""
 _TRAINING = 24
+_SIDE = 256
+"""Of the pictures that are inpainted."""
+
+Net = Callable[..., Tensor]
+"""C H W -> C H W, with the task's options."""
 
 
 def opened(path: Path, mode: str = "L") -> Tensor:
@@ -61,9 +68,13 @@ def score(result: Tensor, clean: Tensor) -> float:
     return float(psnr(rounded(result)[None], clean[None]))
 
 
-def by_model(task: str, model: Any) -> Callable[[Tensor], Tensor]:
+def by_model(task: str, model: Any) -> Net:
     """The shipped model, or the given one."""
-    return lambda picture: restore_tensor(model_for(task, len(picture), model), picture[None])[0]
+
+    def net(picture: Tensor, **options: Any) -> Tensor:
+        return restore_tensor(model_for(task, len(picture), model), picture[None], **options)[0]
+
+    return net
 
 
 def tuned(name: str, pairs: list[tuple[Tensor, Tensor]], width: float | None = None) -> Any:
@@ -75,7 +86,7 @@ def tuned(name: str, pairs: list[tuple[Tensor, Tensor]], width: float | None = N
 
 def compared(
     name: str, pairs: list[tuple[Tensor, Tensor]], learned: list[tuple[Tensor, Tensor]],
-    net: Callable[[Tensor], Tensor], filters: tuple[str, ...], width: float | None = None, similar: bool = False,
+    net: Net, filters: tuple[str, ...], width: float | None = None, similar: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """One row: the mean PSNR of the untouched picture, of each filter with its chosen setting, and of the network;
     the network's mean SSIM too, where it is asked for by `similar`."""
@@ -95,7 +106,7 @@ def compared(
     return row
 
 
-def unjpeg(data: Path, net: Callable[[Tensor], Tensor]) -> list[dict[str, Any]]:
+def unjpeg(data: Path, net: Net) -> list[dict[str, Any]]:
     def stored(clean: Tensor) -> Tensor:
         file = io.BytesIO()
         Image.fromarray(np.uint8(clean[0].numpy() * 255 + 0.5)).save(file, "JPEG", quality=10)
@@ -106,7 +117,7 @@ def unjpeg(data: Path, net: Callable[[Tensor], Tensor]) -> list[dict[str, Any]]:
     return [compared("BSD68, JPEG quality 10", pairs, known, net, ("total_variation", "bilateral"))]
 
 
-def sharpen(data: Path, net: Callable[[Tensor], Tensor]) -> list[dict[str, Any]]:
+def sharpen(data: Path, net: Net) -> list[dict[str, Any]]:
     def blurred(clean: list[Tensor], width: float) -> list[tuple[Tensor, Tensor]]:
         random = generator(0, "noise", round(10 * width))
         soft = [gaussian(one[None], width)[0] for one in clean]
@@ -126,7 +137,7 @@ def sharpen(data: Path, net: Callable[[Tensor], Tensor]) -> list[dict[str, Any]]
     return [*rows, {"set": "mean of the three", "pictures": len(clean), **mean}]
 
 
-def upscale(data: Path, net: Callable[[Tensor], Tensor]) -> list[dict[str, Any]]:
+def upscale(data: Path, net: Net) -> list[dict[str, Any]]:
     clean = grey(data / "denoise" / "set12")
     pairs = [(rounded(resize(one[None], 0.5)[0]), one) for one in clean]
     enlarged = [(resize(x[None], 2)[0], y) for x, y in pairs]
@@ -135,7 +146,7 @@ def upscale(data: Path, net: Callable[[Tensor], Tensor]) -> list[dict[str, Any]]
     return [row]
 
 
-def brighten(data: Path, net: Callable[[Tensor], Tensor]) -> list[dict[str, Any]]:
+def brighten(data: Path, net: Net) -> list[dict[str, Any]]:
     def scenes(name: str) -> list[tuple[Tensor, Tensor]]:
         folder = data / "lowlight" / name
         files = sorted((folder / "low").iterdir(), key=lambda path: int(path.stem))
@@ -145,7 +156,45 @@ def brighten(data: Path, net: Callable[[Tensor], Tensor]) -> list[dict[str, Any]
     return [compared("LOL eval15", pairs, learned, net, ("exposures", "gamma", "clahe", "equalise"), similar=True)]
 
 
-TASKS = {"unjpeg": unjpeg, "sharpen": sharpen, "upscale": upscale, "brighten": brighten}
+def holes(sort: str, random: np.random.Generator) -> Tensor:
+    """1 H W of 0 and 1 (missing)."""
+    missing = np.zeros((_SIDE, _SIDE), bool)
+    if sort == "every tenth pixel":
+        missing = random.random(missing.shape) < 0.1
+    elif sort == "scratches 3 pixels wide":
+        for _ in range(8):
+            begin, end = random.uniform(0, _SIDE, (2, 2))
+            along = np.rint(begin + (end - begin) * np.linspace(0, 1, 4 * _SIDE)[:, None]).astype(int)
+            for dy in (-1, 0, 1):
+                for dx in (-1, 0, 1):
+                    missing[tuple((along + np.array([dy, dx])).clip(0, _SIDE - 1).T)] = True
+    else:
+        for top, left in random.integers(0, _SIDE - 16, (12, 2)):
+            missing[top : top + 16, left : left + 16] = True
+    return torch.from_numpy(missing)[None].float()
+
+
+def inpaint(data: Path, net: Net) -> list[dict[str, Any]]:
+    corner = [(512 - _SIDE) // 2, (768 - _SIDE) // 2]
+    rows = []
+    for sort in ("every tenth pixel", "scratches 3 pixels wide", "squares of 16 pixels"):
+        found: dict[str, list[float]] = {}
+        for number, path in enumerate(sorted((data / "color" / "kodak24").glob("*.png"))):
+            photo = opened(path, "RGB")
+            top, left = corner if photo.shape[1] < photo.shape[2] else corner[::-1]
+            clean = photo[:, top : top + _SIDE, left : left + _SIDE]
+            missing = holes(sort, np.random.default_rng(number))
+            spoilt = torch.cat([torch.where(missing > 0, 0.5, clean), missing])
+            results = {one: all_filters()[one].apply(spoilt, None) for one in ("harmonic", "biharmonic")}
+            results["network"] = net(spoilt[:3], mask=missing[None])
+            for name, result in results.items():
+                error = ((rounded(result) - clean).square() * missing).sum() / 3 / missing.sum()
+                found.setdefault(name, []).append(float(-10 * error.log10()))
+        rows.append({"holes": sort, **{name: round(float(np.mean(each)), 2) for name, each in found.items()}})
+    return rows
+
+
+TASKS = {"inpaint": inpaint, "unjpeg": unjpeg, "sharpen": sharpen, "upscale": upscale, "brighten": brighten}
 
 
 def main() -> None:
