@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from narrows.measuring.classical.filling import harmonic
+from narrows.tasks import _filling
 from narrows.tasks._filling import smooth_fill
 from narrows.tasks._masks import random_masks
 
@@ -44,6 +45,14 @@ def test_it_is_nearly_the_membrane_that_laplaces_equation_gives():
     found = smooth_fill(x[None], missing[None])[0]
     assert float((found - harmonic(torch.cat([x, missing]), None)).abs().max()) < 0.01
     assert float((found - x).abs().max()) < 0.01  # a slope goes on
+
+
+def test_a_high_picture_settles_in_parts_to_the_same(monkeypatch):
+    x = torch.rand((2, 1, 150, 40), generator=torch.Generator().manual_seed(0))
+    missing = random_masks(x, 0.9, torch.Generator().manual_seed(1))
+    whole = smooth_fill(x, missing)
+    monkeypatch.setattr(_filling, "_AT_ONCE", 16)
+    assert torch.equal(smooth_fill(x, missing), whole)
 
 
 def test_no_hole_gets_values_beyond_those_around_it():

@@ -88,13 +88,16 @@ def _fill(window: Window, size: tuple[int, int], missing: Tensor) -> Tensor:
     rows, cols = (torch.nonzero(missing.any(0).any(0).any(1 - axis)).flatten() for axis in (0, 1))
     part = [slice(max(0, int(at[0]) - _AROUND), int(at[-1]) + 1 + _AROUND) for at in (rows, cols)]
     part = [slice(one.start, min(one.stop, side)) for one, side in zip(part, size, strict=True)]
-    few = [slice(top, min(top + _AT_ONCE, part[0].stop)) for top in range(part[0].start, part[0].stop, _AT_ONCE)]
-    around = torch.cat([window(some, part[1]).half() for some in few], 2)
-    holes = missing[..., part[0], part[1]].expand(len(around), 1, *around.shape[2:])
-    found = torch.full((*around.shape[:2], *size), torch.nan, dtype=torch.half)
+    corner = window(slice(0, 1), slice(0, 1))
+    found = torch.full((*corner.shape[:2], *size), torch.nan, dtype=torch.half)
+    around = found[..., part[0], part[1]]
+    for top in range(part[0].start, part[0].stop, _AT_ONCE):
+        rows = slice(top, min(top + _AT_ONCE, part[0].stop))
+        found[..., rows, part[1]] = window(rows, part[1]).half()
+    holes = missing[..., part[0], part[1]]
     for channel in range(around.shape[1]):  # one at a time, for the memory
-        filled = smooth_fill(around[:, channel : channel + 1].float(), holes.float())
-        found[:, channel, part[0], part[1]] = torch.where(holes, filled, torch.nan)[:, 0].half()
+        filled = smooth_fill(around[:, channel : channel + 1].float(), holes)
+        around[:, channel : channel + 1] = torch.where(holes, filled, torch.nan)
     return found
 
 
