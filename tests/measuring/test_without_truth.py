@@ -116,6 +116,18 @@ def test_noise_that_black_and_white_cut_off_is_not_taken_for_less_noise():
 
 
 @pytest.mark.needs_shipped_models
+@pytest.mark.parametrize("flat", [0.0, 0.03, 1.0], ids=["black", "nearly black", "white"])
+def test_a_result_that_leans_away_from_black_or_white_is_known_to(flat):
+    clean = 0.3 + 0.4 * CAMERA
+    clean[:, :, 128:] = flat  # the mean of what is stored there is 0.4 standard deviations off
+    stored = noisy(clean, 25).clamp(0, 1)
+    blurred = lambda picture: all_filters()["gaussian"].apply(picture, 2.0)  # noqa: E731
+    gains = estimate_gains(stored, network, {"gaussian": blurred}, generator=random()).gains
+    for restorer, gain in zip((network, blurred), gains.values(), strict=True):
+        assert gain.value == pytest.approx(true_gain(restorer, stored, clean), abs=0.3)
+
+
+@pytest.mark.needs_shipped_models
 def test_what_the_network_gains_over_another_is_surer_than_either_gain():
     picture = noisy(CAMERA, 25)
     found = estimate_gains(picture, network, {"median 3": median}, generator=random())

@@ -12,7 +12,8 @@ one is not good enough: at a gain of 9 dB an error of 2 % in the variance is 0.7
 - A net that was trained for the least squared error gives nearly the mean of what the clean pixel may be, for which
   error = noise * gradient (Tweedie's formula): the gain is about 1 / gradient, whatever the variance.
 - Where the gradient is small, in smooth parts, `change` is the noise itself: that is where the variance is measured.
-- In a stored picture black and white cut the noise off: pixels near them are left out, and taken to gain as the others.
+- In a stored picture black and white cut the noise off: what a Gaussian loses there says what the pixels near them
+  were (a mean of noise above black is no black), how large their error was, and how large it is in a result.
 
 The network's error comes from both, weighted by how sure each is, and every other filter's from the network's by the
 difference of their two risk estimates, in which the noise's variance nearly cancels.
@@ -53,19 +54,28 @@ _ROOM = 2.5
 """Standard deviations of the noise between a pixel and black or white: nearer, stored pictures have it cut off."""
 _SAFE_BLOCK, _LEAST_SAFE = 0.5, 0.1
 """Share of a block, and of the picture, whose noise must be whole."""
-_HIDDEN = 0.3
-"""The relative spread of the error that is left where black or white cut the noise off, over that of the others."""
+_CUT_DOUBT = 0.2
+"""The relative spread of the error that is left where black or white cut the noise off."""
 _LEAST_LEVEL = 1.0
 """Units of 1/255: below, 8-bit pictures hold little but their rounding."""
 _SHARED = 0.15
 """Correlation of what was taken out with the same one pixel on. Independent noise of 3 to 50 units gave -0.11 to 0, the
 noise of cameras 0.2 to 0.7 (docs/log.md)."""
-_RATIO, _RATIO_A_UNIT, _RATIO_UNEVEN = 1.0, 0.0037, 0.6
-"""Error over noise * gradient of the shipped denoisers: without noise, more for every unit of its level, and less where
-it is not even (docs/log.md)."""
+
+
+class _Trust(NamedTuple):
+    """Error over noise * gradient of the shipped denoisers: 1, and more for every unit of the noise's level, and less
+    where it is not even; and that ratio's relative spread over pictures, which grows with the level too."""
+
+    more: float
+    uneven: float
+    spread: float
+    spread_more: float
+
+
+_GREY, _COLOUR = _Trust(0.0025, 0.6, 0.05, 0.0055), _Trust(0.0015, 0.0, 0.03, 0.0025)
+"""Of nets for one channel and for three (docs/log.md, 2026-11-27)."""
 _MOST_UNEVEN = 0.25
-_SPREAD, _SPREAD_A_UNIT = 0.05, 0.0025
-"""The relative spread of that ratio over pictures."""
 _FOUND = 1.3
 """Times as wide, where the level was not told: pictures whose texture passes for noise (docs/log.md)."""
 _LEAST_SHARE = 0.05
@@ -74,6 +84,8 @@ _DECIBELS = 10 / math.log(10)
 """Decibels that a relative change is worth, where it is small."""
 _SURE_OF = 1.96
 """Standard deviations in a 95 % interval, each way."""
+_FARTHEST, _STEPS = 6.0, 600
+"""Of the table of what a Gaussian loses at an edge: standard deviations, and numbers up to there."""
 
 
 class Gains(NamedTuple):
@@ -129,12 +141,15 @@ def estimate_gains(
     looks = {"network": seen.look(network, result)}
     for name, restorer in (others or {}).items():
         looks[name] = seen.look(restorer, restorer(picture))
-    noise, doubt = _noise(seen, looks["network"], None if level is None else (level / 255) ** 2)
     mine = looks["network"]
+    noise, doubt = _noise(seen, mine, None if level is None else (level / 255) ** 2)
+    cut = _cut_off(seen, mine, noise)
+    left = {name: _left(look, noise, cut) for name, look in looks.items()}
+    apart = {name: _apart(mine, look, noise) for name, look in looks.items()}
     return Gains(
         255 * math.sqrt(noise),
-        {name: _gain(mine, look, noise, doubt, seen.hidden) for name, look in looks.items()},
-        {name: _over(mine, look, noise, doubt, seen.hidden) for name, look in looks.items() if look is not mine},
+        {name: _gain(one, apart[name], doubt, cut) for name, one in left.items()},
+        {name: _over(left["network"], one, apart[name], doubt) for name, one in left.items() if name != "network"},
     )
 
 
@@ -173,6 +188,8 @@ class _Look(NamedTuple):
     """Mean derivative of a result's pixel by its own input, weighted as the noise is; never quite 0."""
     chance: float
     """Standard deviation of the gradient, from the signs that were drawn."""
+    beyond: float
+    """The gradient where black or white cut the noise off."""
     changes: Tensor
     gradients: Tensor
     """The same of every block."""
@@ -194,19 +211,16 @@ class _Seen(NamedTuple):
     def count(self) -> int:
         return int(self.safe.sum())
 
-    @property
-    def hidden(self) -> float:
-        """Share of the pixels of which nothing is known."""
-        return 1 - float(self.safe.mean())
-
     def look(self, restorer: Restorer, result: Tensor) -> _Look:
         slopes = self.shape * _slopes(restorer, self.picture, result, self.signs, self.level / 255)
         change = (result - self.picture).square()
         gradients = self.blocks(slopes)
         spread = max(0.0, self.mean(slopes.square()) - float(gradients.square().nanmean()))
         gradient = min(1.0, max(1 / self.count, self.mean(slopes)))
+        cut = 1 - self.safe
+        beyond = max(0.0, float((slopes * cut).sum() / cut.sum().clamp_min(1)))
         return _Look(
-            result, self.mean(change), gradient, math.sqrt(spread / self.count), self.blocks(change), gradients
+            result, self.mean(change), gradient, math.sqrt(spread / self.count), beyond, self.blocks(change), gradients
         )  # fmt: skip
 
     def mean(self, values: Tensor) -> float:
@@ -250,8 +264,9 @@ def _noise(seen: _Seen, looked: _Look, known: float | None) -> tuple[float, floa
     smooth = order[: max(1, math.ceil(_SMOOTH * whole))]
     passed = min(0.9, max(0.0, float(looked.gradients[smooth].mean() / shapes[smooth].mean())))
     uneven = min(_MOST_UNEVEN, seen.mean((seen.shape - 1).square()))
-    expected = _RATIO + _RATIO_A_UNIT * seen.level - _RATIO_UNEVEN * uneven
-    trusted = _SPREAD + _SPREAD_A_UNIT * seen.level
+    trust = _COLOUR if len(seen.picture) == 3 else _GREY
+    expected = 1 + trust.more * seen.level - trust.uneven * uneven
+    trusted = trust.spread + trust.spread_more * seen.level
     rough = known or (seen.level / 255) ** 2
     if looked.change == 0:
         return rough, trusted
@@ -273,35 +288,91 @@ def _noise(seen: _Seen, looked: _Look, known: float | None) -> tuple[float, floa
     return looked.change / share, spread / share * (1.0 if known else _FOUND)
 
 
-def _gain(network: _Look, look: _Look, noise: float, doubt: float, hidden: float) -> Interval:
-    """Decibels. The noise's variance is doubtful, what two restorers did apart from one another is chance too, and of
-    a share of the pixels nothing is known."""
-    ratio = _ratio(look, noise)
-    deviation = math.hypot(
-        look.change / noise * doubt, _apart(network, look, noise), 2 * look.chance, _HIDDEN * hidden * ratio
-    )
-    value = -10 * math.log10(ratio)
-    half = _SURE_OF * _DECIBELS * deviation / ratio
-    return Interval(value, value - half, value + half)
+class _Cut(NamedTuple):
+    """Pixels near black and white, where the noise is cut off. Squares are over the noise of all others together."""
+
+    where: Tensor
+    """C H W: 1 there."""
+    clean: Tensor
+    """C H W: what stands there without noise, as the network tells."""
+    before: float
+    """Square of the noise that is left of it."""
+    unsure: float
+    """Square of the error of `clean`: what the network does not take out."""
+    others: float
+    """Square of the noise of all others together."""
+
+    def error(self, result: Tensor) -> float:
+        """Square of a result's error there: it may lean away from black and white, as the mean of cut noise does."""
+        return self.unsure + float(((result - self.clean).square() * self.where).sum()) / self.others
 
 
-def _over(network: _Look, look: _Look, noise: float, doubt: float, hidden: float) -> Interval:
-    """Decibels that the network gains over the other. What the variance is wrong by, moves both ratios: only the
-    difference of what it moves them by is doubt."""
-    mine, other = _ratio(network, noise), _ratio(look, noise)
-    moved = (look.change / other - network.change / mine) / noise
-    deviation = math.hypot(
-        moved * doubt, _apart(network, look, noise) / other, 2 * look.chance / other, 2 * network.chance / mine,
-        _HIDDEN * hidden,
-    )  # fmt: skip
-    value = 10 * math.log10(other / mine)
-    half = _SURE_OF * _DECIBELS * deviation
-    return Interval(value, value - half, value + half)
+def _cut_off(seen: _Seen, network: _Look, noise: float) -> _Cut | None:
+    """What a Gaussian N(m, s^2) loses at 0: its mean becomes m F(m/s) + s f(m/s), so that a smooth result says m; its
+    mean square around m becomes s^2 (F(m/s) - m/s f(m/s)) + m^2 F(-m/s)."""
+    where = 1 - seen.safe
+    if not bool(where.any()):
+        return None
+    spread = (noise * seen.shape).clamp_min(1e-12).sqrt()
+    dark = network.result < 0.5
+    away = torch.where(dark, network.result, 1 - network.result) / spread
+    at = torch.linspace(0, _FARTHEST, _STEPS + 1, dtype=away.dtype, device=away.device)
+    density = torch.exp(-at.square() / 2) / math.sqrt(2 * math.pi)
+    means = at * torch.special.ndtr(at) + density
+    above = torch.searchsorted(means, away.contiguous()).clamp(1, _STEPS)
+    between = ((away - means[above - 1]) / (means[above] - means[above - 1])).clamp_min(0)
+    mean = torch.where(away < _FARTHEST, at[above - 1] + between * (_FARTHEST / _STEPS), away)
+    mean = torch.where(away > means[0], mean, 0.0)
+    below = torch.special.ndtr(-mean)
+    density = torch.exp(-mean.square() / 2) / math.sqrt(2 * math.pi)
+    before = spread.square() * (1 - below - mean * density + mean.square() * below)
+    others = seen.count * noise
+    squares = float((before * where).sum()) / others
+    # As much less than elsewhere as the network holds on to what it is shown there.
+    kept = _whole(network, noise) * network.beyond / network.gradient
+    clean = torch.where(dark, mean * spread, 1 - mean * spread)
+    return _Cut(where, clean, squares, min(1.0, kept) * squares, others)
 
 
-def _ratio(look: _Look, noise: float) -> float:
-    """The error that is left over the noise's variance."""
+class _Left(NamedTuple):
+    """The error in a result, over the noise of the pixels where it is whole."""
+
+    ratio: float
+    moved: float
+    """By how much, for a relative change of the noise's variance."""
+    chance: float
+    """Standard deviation, from the signs that were drawn."""
+    cut: float
+    """The part of it where black or white cut the noise off."""
+
+
+def _left(look: _Look, noise: float, cut: _Cut | None) -> _Left:
+    beyond = cut.error(look.result) if cut else 0.0
+    return _Left(_whole(look, noise) + beyond, look.change / noise + beyond, 2 * look.chance, beyond)
+
+
+def _whole(look: _Look, noise: float) -> float:
+    """The error over the noise, where that is whole."""
     return max(look.change / noise - 1 + 2 * look.gradient, 1e-4)
+
+
+def _gain(left: _Left, apart: float, doubt: float, cut: _Cut | None) -> Interval:
+    """Decibels. The noise's variance is doubtful, what two restorers did apart from one another is chance too, and
+    where noise is cut off less is known."""
+    deviation = math.hypot(left.moved * doubt, apart, left.chance, _CUT_DOUBT * left.cut)
+    value = -10 * math.log10(left.ratio / (1 + (cut.before if cut else 0)))
+    half = _SURE_OF * _DECIBELS * deviation / left.ratio
+    return Interval(value, value - half, value + half)
+
+
+def _over(mine: _Left, other: _Left, apart: float, doubt: float) -> Interval:
+    """Decibels that the network gains over the other. What the variance is wrong by, moves both errors: only the
+    difference of what it moves them by is doubt."""
+    moved = other.moved / other.ratio - mine.moved / mine.ratio
+    chances = (one / left.ratio for left in (mine, other) for one in (left.chance, _CUT_DOUBT * left.cut))
+    value = 10 * math.log10(other.ratio / mine.ratio)
+    half = _SURE_OF * _DECIBELS * math.hypot(moved * doubt, apart / other.ratio, *chances)
+    return Interval(value, value - half, value + half)
 
 
 def _apart(network: _Look, look: _Look, noise: float) -> float:
