@@ -1,13 +1,15 @@
-"""Diagonal Gaussians: the functions that the likelihood kinds share."""
+"""Diagonal Gaussians: what the likelihood kinds share. A kind adds its loss."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from narrows._contract import DataFacts, Step
+from narrows._contract import AbstractArchitecture, AbstractAutoencoder, DataFacts, Step
+from narrows.nn.losses import AbstractLoss
 
 _LIMIT = 10.0
 """exp(+-10 / 2) standard deviations: beyond it only overflow is to be had."""
@@ -43,6 +45,62 @@ def rising(step: Step, warmup: float, training: bool) -> float:
     Bowman et al. 2016, arXiv:1511.06349; Sonderby et al. 2016, arXiv:1602.02282.
     """
     return min(1.0, (step.index + 1) / (warmup * step.total)) if training and warmup else 1.0
+
+
+class GaussianCode(AbstractAutoencoder):
+    """The encoder gives a mean and a log variance for every code value, the decoder the mean of a density whose scale
+    is learned (bce has none). `encode` gives the mean."""
+
+    needs_loss = frozenset({"density"})
+    gives = frozenset({"code", "draw", "likelihood"})
+
+    def __init__(self, *, net: AbstractArchitecture, loss: AbstractLoss, code_size: int) -> None:
+        super().__init__(net=net, loss=loss)
+        self.code_size = code_size
+        self.encoder = net.encoder(2 * code_size)
+        self.decoder = net.decoder(code_size)
+        self.log_scale = nn.Parameter(torch.zeros(()), requires_grad=loss.name != "bce")
+
+    def start(self, facts: DataFacts) -> None:
+        """Also: the likelihood's scale begins at the spread of the data around their mean."""
+        super().start(facts)
+        set_scale(self.log_scale, facts)
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.posterior(x)[0]
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of the code, each B D. Under bf16 the variance would lose its digits."""
+        return split(self.encoder(x).to(x.dtype))
+
+    def decode_raw(self, code: Tensor) -> Tensor:
+        return self.decoder(code) + self.offset
+
+    def log_prior(self) -> Callable[[Tensor], Tensor]:
+        """The log density of codes before anything is seen, B D -> B: N(0, I), unless a kind has its own."""
+        return log_normal
+
+    def log_weights(self, x: Tensor, target: Tensor, k: int, generator: torch.Generator) -> Tensor:
+        """k B: log p(target, z) - log q(z | x), for k draws of z; their log-mean-exp estimates log p(target)."""
+        mean, log_var = self.posterior(x)
+        prior, found = self.log_prior(), []
+        for _ in range(k):
+            code = sample(mean, log_var, generator)
+            likelihood = -self.loss.nll(self.decode_raw(code), target, self.log_scale)
+            found.append(likelihood + prior(code) - log_normal(code, mean, log_var))
+        return torch.stack(found)
+
+
+class StandardGaussianCode(GaussianCode):
+    """A Gaussian code whose prior is N(0, I): codes can be drawn, and what each value tells can be counted."""
+
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        """n codes from the prior N(0, I): n D."""
+        return torch.randn(n, self.code_size, generator=generator).to(self.offset)
+
+    def code_kl(self, x: Tensor) -> Tensor:
+        """B D: nats that each code value tells of x, beyond the prior."""
+        return kl(*self.posterior(x))
 
 
 @torch.no_grad()

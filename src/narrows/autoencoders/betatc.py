@@ -11,20 +11,17 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from narrows._contract import AbstractArchitecture, AbstractAutoencoder, Batch, DataFacts, Step
+from narrows._contract import AbstractArchitecture, Batch, Step
 from narrows._errors import BadOption
-from narrows.autoencoders._gaussian import kl, log_normal, rising, sample, set_scale, split
+from narrows.autoencoders._gaussian import StandardGaussianCode, kl, log_normal, rising, sample
 from narrows.nn.losses import AbstractLoss
 
 
-class BetaTC(AbstractAutoencoder):
+class BetaTC(StandardGaussianCode):
     """Loss: (nll + information + beta * total correlation + each value's KL) / values, in nats. `encode` gives the
     mean. `warmup` is the share of the run over which the three rise from 0."""
-
-    needs_loss = frozenset({"density"})
-    gives = frozenset({"code", "draw", "likelihood"})
 
     def __init__(
         self,
@@ -35,21 +32,13 @@ class BetaTC(AbstractAutoencoder):
         beta: float = 4.0,
         warmup: float = 0.1,
     ) -> None:
-        super().__init__(net=net, loss=loss)
+        super().__init__(net=net, loss=loss, code_size=code_size)
         if not (0 <= beta < math.inf and 0 <= warmup <= 1):
             raise BadOption(f"beta={beta}, warmup={warmup}; beta takes 0 or more, warmup 0 to 1: --set beta=4")
-        self.encoder = net.encoder(2 * code_size)
-        self.decoder = net.decoder(code_size)
-        self.code_size, self.beta, self.warmup = code_size, beta, warmup
-        self.log_scale = nn.Parameter(torch.zeros(()), requires_grad=loss.name != "bce")
-
-    def start(self, facts: DataFacts) -> None:
-        """Also: the likelihood's scale begins at the spread of the data around their mean."""
-        super().start(facts)
-        set_scale(self.log_scale, facts)
+        self.beta, self.warmup = beta, warmup
 
     def losses(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
-        mean, log_var = split(self.encoder(batch.x).to(batch.x.dtype))
+        mean, log_var = self.posterior(batch.x)
         code = sample(mean, log_var, step.generator)
         nll = self.loss.nll(self.decode_raw(code), batch.target, self.log_scale, batch.weight).mean()
         information, correlation, distance = parts_of_kl(code, mean, log_var, step.examples)
@@ -63,30 +52,6 @@ class BetaTC(AbstractAutoencoder):
             "correlation": correlation,
             "distance": distance,
         }
-
-    def encode(self, x: Tensor) -> Tensor:
-        return split(self.encoder(x))[0]
-
-    def decode_raw(self, code: Tensor) -> Tensor:
-        return self.decoder(code) + self.offset
-
-    def draw(self, n: int, generator: torch.Generator) -> Tensor:
-        """n codes from the prior N(0, I): n D."""
-        return torch.randn(n, self.code_size, generator=generator).to(self.offset)
-
-    def code_kl(self, x: Tensor) -> Tensor:
-        """B D: nats that each code value tells of x, beyond the prior."""
-        return kl(*split(self.encoder(x)))
-
-    def log_weights(self, x: Tensor, target: Tensor, k: int, generator: torch.Generator) -> Tensor:
-        """k B: log p(target, z) - log q(z | x), for k draws of z; their log-mean-exp estimates log p(target)."""
-        mean, log_var = split(self.encoder(x))
-        found = []
-        for _ in range(k):
-            code = sample(mean, log_var, generator)
-            likelihood = -self.loss.nll(self.decode_raw(code), target, self.log_scale)
-            found.append(likelihood + log_normal(code) - log_normal(code, mean, log_var))
-        return torch.stack(found)
 
 
 def parts_of_kl(code: Tensor, mean: Tensor, log_var: Tensor, examples: int) -> tuple[Tensor, Tensor, Tensor]:

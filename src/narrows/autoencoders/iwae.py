@@ -8,38 +8,26 @@ from __future__ import annotations
 
 import math
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from narrows._contract import AbstractArchitecture, AbstractAutoencoder, Batch, DataFacts, Step
+from narrows._contract import AbstractArchitecture, Batch, Step
 from narrows._errors import BadOption
-from narrows.autoencoders._gaussian import kl, log_normal, sample, set_scale, split
+from narrows.autoencoders._gaussian import StandardGaussianCode, kl, log_normal, sample
 from narrows.nn.losses import AbstractLoss
 
 
-class IWAE(AbstractAutoencoder):
+class IWAE(StandardGaussianCode):
     """Loss: minus the log of the mean importance weight of `samples` draws, over values, in nats. `encode` gives the
     mean."""
 
-    needs_loss = frozenset({"density"})
-    gives = frozenset({"code", "draw", "likelihood"})
-
     def __init__(self, *, net: AbstractArchitecture, loss: AbstractLoss, code_size: int, samples: int = 5) -> None:
-        super().__init__(net=net, loss=loss)
+        super().__init__(net=net, loss=loss, code_size=code_size)
         if not 1 <= samples <= 10_000:
             raise BadOption(f"samples={samples}; it takes 1 (a plain variational bound) to 10000: --set samples=5")
-        self.encoder = net.encoder(2 * code_size)
-        self.decoder = net.decoder(code_size)
-        self.code_size, self.samples = code_size, samples
-        self.log_scale = nn.Parameter(torch.zeros(()), requires_grad=loss.name != "bce")
-
-    def start(self, facts: DataFacts) -> None:
-        """Also: the likelihood's scale begins at the spread of the data around their mean."""
-        super().start(facts)
-        set_scale(self.log_scale, facts)
+        self.samples = samples
 
     def losses(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
-        mean, log_var = split(self.encoder(batch.x).to(batch.x.dtype))
+        mean, log_var = self.posterior(batch.x)
         k = self.samples
         code = sample(_repeat(mean, k), _repeat(log_var, k), step.generator)
         weight = None if batch.weight is None else _repeat(batch.weight, k)
@@ -61,30 +49,6 @@ class IWAE(AbstractAutoencoder):
             "bound": bound.detach(),
             "draws_used": (1 / share.square().sum(0)).mean(),
         }
-
-    def encode(self, x: Tensor) -> Tensor:
-        return split(self.encoder(x))[0]
-
-    def decode_raw(self, code: Tensor) -> Tensor:
-        return self.decoder(code) + self.offset
-
-    def draw(self, n: int, generator: torch.Generator) -> Tensor:
-        """n codes from the prior N(0, I): n D."""
-        return torch.randn(n, self.code_size, generator=generator).to(self.offset)
-
-    def code_kl(self, x: Tensor) -> Tensor:
-        """B D: nats that each code value tells of x, beyond the prior."""
-        return kl(*split(self.encoder(x)))
-
-    def log_weights(self, x: Tensor, target: Tensor, k: int, generator: torch.Generator) -> Tensor:
-        """k B: log p(target, z) - log q(z | x), for k draws of z; their log-mean-exp estimates log p(target)."""
-        mean, log_var = split(self.encoder(x))
-        found = []
-        for _ in range(k):
-            code = sample(mean, log_var, generator)
-            likelihood = -self.loss.nll(self.decode_raw(code), target, self.log_scale)
-            found.append(likelihood + log_normal(code) - log_normal(code, mean, log_var))
-        return torch.stack(found)
 
 
 def _repeat(rows: Tensor, k: int) -> Tensor:
