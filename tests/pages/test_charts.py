@@ -1,5 +1,6 @@
 """Charts say what the numbers say, and draw nothing that is not there."""
 
+import itertools
 import math
 import re
 
@@ -87,3 +88,21 @@ def test_numbers_keep_three_digits():
     assert count(1234567) == "1\u202f234\u202f567" and many(48_200_000) == "48.2\u202fM" and many(9999) == "9\u202f999"
     assert [duration(s) for s in (3.21, 65, 7380)] == ["3.21 s", "1 min 05 s", "2 h 03 min"]
     assert spread(Interval(1, -math.inf, math.inf)) is None
+
+
+def test_close_values_have_labels_that_differ():
+    drawn = str(line_chart([Line("a", [(0, 0.01331), (1, 0.01402)])], x_label="x", y_label="y"))
+    labels = re.findall(r'class="end">([^<]*)<', drawn)
+    steps = [float(b) - float(a) for a, b in itertools.pairwise(labels)]
+    assert len(labels) > 3 and min(steps) > 0 and max(steps) == pytest.approx(min(steps), rel=0.1)
+    round_ones = str(line_chart([Line("a", [(0, 0.0), (1, 8.0)])], x_label="x", y_label="y"))
+    assert re.findall(r'class="end">([^<]*)<', round_ones) == ["0", "2.0", "4.0", "6.0", "8.0"]
+
+
+@pytest.mark.parametrize("role", ["input", "encoder", "code", "decoder", "net"])
+def test_no_rule_for_whole_drawings_sizes_a_layer(role):
+    # height: auto, meant for the drawing, once hid every layer of nets without a code.
+    drawn = str(hourglass([Block(9, role, "x")], described="d"))
+    whole = re.search(r'<svg[^>]*class="([^"]*)"', drawn).group(1).split()
+    layer = re.search(r'<rect[^>]*class="([^"]*)"', drawn).group(1).split()
+    assert not set(whole) & set(layer)

@@ -6,6 +6,7 @@ lines also differ in their dashes, for those who see no colours and for grey pri
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -66,10 +67,11 @@ def line_chart(
         return _LEFT + share_x * (_WIDTH - _LEFT - _RIGHT), _HEIGHT - _BOTTOM - share_y * (_HEIGHT - _TOP - _BOTTOM)
 
     parts: list[Markup] = []
+    digits = _digits(y_ticks)
     for tick in y_ticks:
         _, y = at(left, tick)
         parts.append(h("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=_px(y), y2=_px(y), class_="grid"))
-        parts.append(_text(number(tick, 2), _LEFT - 8, y + 4, "end"))
+        parts.append(_text(number(tick, digits), _LEFT - 8, y + 4, "end"))
     for tick in x_ticks:
         x, _ = at(tick, y_ticks[0])
         parts.append(_text(_whole(tick), x, _HEIGHT - _BOTTOM + 18, "middle"))
@@ -165,7 +167,7 @@ def hourglass(blocks: Sequence[Block], *, described: str) -> Markup:
         viewBox=f"{-side} 0 {_px(wide)} {top + height + 20}",
         role="img",
         aria_label=described,
-        class_="net",
+        class_="hourglass",
         style=f"max-width:{max(320, round(wide))}px",
     )
 
@@ -196,6 +198,13 @@ def _ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     step = next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def _digits(ticks: Sequence[float]) -> int:
+    """Significant digits that tell ticks apart, and say where they are: near 0.0135 two would not."""
+    close = min(abs(b - a) for a, b in itertools.pairwise(ticks)) / 20
+    enough = (n for n in range(2, 9) if all(abs(float(f"{tick:.{n - 1}e}") - tick) <= close for tick in ticks))
+    return next(enough, 9)
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
