@@ -156,7 +156,8 @@ def hourglass(blocks: Sequence[Block], *, described: str) -> Markup:
         where = {"x": _px(x), "y": _px(y), "width": _px(width), "height": _px(tall)}
         parts.append(h("rect", h("title", block.label), **where, rx=2, class_=f"layer {kind}"))
         if labelled or block.role in ("input", "code") or order == len(blocks) - 1:
-            parts.append(_text(many(block.values), x + width / 2, y - 6, "middle small"))
+            above = y if labelled else top  # a number wider than its layer stands clear of the next one
+            parts.append(_text(many(block.values), x + width / 2, above - 6, "middle small"))
         if block.grows:
             parts.append(_text("\u25b2", x + width / 2, top + height + 16, "middle small warn"))
     side = 18  # room for the first and last number
