@@ -91,6 +91,7 @@ def workplace(tmp_path, drawn, monkeypatch) -> Path:
     folder("faces", 40, 16, 16, 1, ".png")
     folder("photos", 10, 68, 72, 3, ".jpg")
     Image.fromarray(drawn(48, 64, 3)).save("photo.jpg")
+    Image.new("L", (64, 48), "white").save("scratches.png")
     Image.fromarray(drawn(48, 64, 3)).save("photo.png")
     tifffile.imwrite("photo.tif", drawn(48, 64)[..., 0].astype(np.uint16) * 257)
     rows = np.random.default_rng(0).normal(size=(60, 3))
@@ -98,7 +99,7 @@ def workplace(tmp_path, drawn, monkeypatch) -> Path:
     Path("table.csv").write_text("\n".join(["width,height,weight,label", *lines]) + "\n")
     weights = tmp_path / ".weights"
     save(make(shape=(1, 64, 64), task="denoise", n_nodes=(8, 8)), weights / "denoise-grey")
-    for task in ("denoise", "sharpen", "unjpeg", "upscale"):
+    for task in ("denoise", "sharpen", "unjpeg", "upscale", "inpaint"):
         save(make(shape=(3, 64, 64), task=task, n_nodes=(8, 8)), weights / f"{task}-colour")
     monkeypatch.setattr(zoo, "_WEIGHTS", weights)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)

@@ -136,6 +136,14 @@ def test_what_lies_under_the_mask_does_not_matter(model_of):
     assert torch.equal(restore_tensor(model, pixels, mask=mask), restore_tensor(model, spoilt, mask=mask))
 
 
+def test_the_soft_edge_of_a_mask_is_filled_too_and_the_dirt_of_jpeg_is_not(model_of):
+    model, pixels = model_of("inpaint"), picture(1, 1, 24, 24)
+    mask = np.zeros((24, 24), np.uint8)
+    mask[8, 8:12], mask[16, 8:12] = 60, 12
+    changed = (restore_tensor(model, pixels, mask=mask) != pixels)[0, 0].numpy()
+    assert np.array_equal(changed, mask == 60)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_fills_belongs_to_its_own_channel(channels, model_of):
     # Four channels pass one by one, through a grey net and through one of colour.

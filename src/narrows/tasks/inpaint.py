@@ -24,6 +24,8 @@ from narrows.tasks._masks import random_masks
 
 _AT_ONCE = 1024
 """Rows of a picture that are looked at at a time."""
+_SPOILT = 0.1
+"""A mask is white from here on: a brush's soft edge is spoilt too, and what JPEG leaves around black is weaker."""
 _AROUND = 64
 """Pixels around what is missing, each way, that it is filled from."""
 
@@ -109,7 +111,7 @@ def _of_file(mask: Any, size: tuple[int, int]) -> Tensor:
             f"a mask of {pixels.shape[2]}x{pixels.shape[3]} pixels came for a picture of {size[0]}x{size[1]}; it takes "
             f"one of the same size, white where to fill"
         )
-    found = (pixels.mean(1, keepdim=True) >= 0.5).any(0, keepdim=True)
+    found = (pixels.mean(1, keepdim=True) >= _SPOILT).any(0, keepdim=True)
     if not bool(found.any()):
         raise BadData("the mask is black everywhere, so there is nothing to fill; it is white where to fill")
     return found
