@@ -71,7 +71,7 @@ def test_the_level_is_found_and_the_better_restorer_named():
 def test_doing_nothing_gains_nothing_and_that_is_known(level):
     picture = noisy(CAMERA, 25)
     gain = estimate_gains(picture, lambda x: x, generator=random(), level=level).gains["network"]
-    assert gain.value == pytest.approx(0, abs=0.3)
+    assert gain.value == pytest.approx(0, abs=0.5)
 
 
 def test_the_same_generator_gives_the_same_numbers():
@@ -124,7 +124,7 @@ def test_a_result_that_leans_away_from_black_or_white_is_known_to(flat):
     blurred = lambda picture: all_filters()["gaussian"].apply(picture, 2.0)  # noqa: E731
     gains = estimate_gains(stored, network, {"gaussian": blurred}, generator=random()).gains
     for restorer, gain in zip((network, blurred), gains.values(), strict=True):
-        assert gain.value == pytest.approx(true_gain(restorer, stored, clean), abs=0.3)
+        assert gain.value == pytest.approx(true_gain(restorer, stored, clean), abs=0.5)
 
 
 @pytest.mark.needs_shipped_models

@@ -76,8 +76,12 @@ class _Trust(NamedTuple):
 _GREY, _COLOUR = _Trust(0.0025, 0.6, 0.05, 0.0055), _Trust(0.0015, 0.0, 0.03, 0.0025)
 """Of nets for one channel and for three (docs/log.md, 2026-11-27)."""
 _MOST_UNEVEN = 0.25
-_FOUND = 1.3
+_FOUND = 1.2
 """Times as wide, where the level was not told: pictures whose texture passes for noise (docs/log.md)."""
+_GRAIN, _GRAIN_SPREAD = 1.2, 2.0
+"""Squares of 1/255: what a photograph's own grain adds to the noise that is found in it, and how that differs."""
+_OWN = 1.5
+"""Of the chance in what noise and the network's error have in common."""
 _LEAST_SHARE = 0.05
 """Of the noise's variance: a smaller change says nothing of the noise."""
 _DECIBELS = 10 / math.log(10)
@@ -145,10 +149,11 @@ def estimate_gains(
     noise, doubt = _noise(seen, mine, None if level is None else (level / 255) ** 2)
     cut = _cut_off(seen, mine, noise)
     left = {name: _left(look, noise, cut) for name, look in looks.items()}
+    own = _OWN * 2 * math.sqrt(left["network"].ratio / seen.count)
     apart = {name: _apart(mine, look, noise) for name, look in looks.items()}
     return Gains(
         255 * math.sqrt(noise),
-        {name: _gain(one, apart[name], doubt, cut) for name, one in left.items()},
+        {name: _gain(one, math.hypot(own, apart[name]), doubt, cut) for name, one in left.items()},
         {name: _over(left["network"], one, apart[name], doubt) for name, one in left.items() if name != "network"},
     )
 
@@ -285,7 +290,11 @@ def _noise(seen: _Seen, looked: _Look, known: float | None) -> tuple[float, floa
     share = 1 + max(ratio, 0.1 * by_net) - 2 * looked.gradient  # of the noise's variance, in the change
     if share < _LEAST_SHARE:  # nearly nothing was taken out, which does not tell how much there is
         return rough, max(off, trusted)
-    return looked.change / share, spread / share * (1.0 if known else _FOUND)
+    found, doubt = looked.change / share, spread / share
+    if known:
+        return found, doubt
+    grain = min(_GRAIN / 255**2, found / 2)
+    return found - grain, math.hypot(_FOUND * doubt, _GRAIN_SPREAD / 255**2 / (found - grain))
 
 
 class _Cut(NamedTuple):
