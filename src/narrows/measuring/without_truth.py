@@ -7,7 +7,7 @@ grows with the light, its variance at every pixel, as Luisier, Blu & Unser 2011)
 
 where `change` is the mean square of what was taken out, `noise` the noise's variance and `gradient` the mean
 derivative of a result's pixel by its own input. It is exact but for chance where the variance is known. An estimated
-one is not good enough: at a gain of 9 dB an error of 2 % in the variance is 0.7 dB. So two things more are used:
+one is not good enough: at a gain of 9 dB an error of 2 % in the variance is 0.7 dB. So three things more are used:
 
 - A net that was trained for the least squared error gives nearly the mean of what the clean pixel may be, for which
   error = noise * gradient (Tweedie's formula): the gain is about 1 / gradient, whatever the variance.
