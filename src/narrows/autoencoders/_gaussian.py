@@ -49,10 +49,10 @@ def rising(step: Step, warmup: float, training: bool) -> float:
 
 class GaussianCode(AbstractAutoencoder):
     """The encoder gives a mean and a log variance for every code value, the decoder the mean of a density whose scale
-    is learned (bce has none). `encode` gives the mean."""
+    is learned (bce has none). `encode` gives the mean.
 
-    needs_loss = frozenset({"density"})
-    gives = frozenset({"code", "draw", "likelihood"})
+    What a kind needs and gives stands in its own file, where it is read without an import: `needs_loss`, `gives`.
+    """
 
     def __init__(self, *, net: AbstractArchitecture, loss: AbstractLoss, code_size: int) -> None:
         super().__init__(net=net, loss=loss)

@@ -23,6 +23,9 @@ class BetaTC(StandardGaussianCode):
     """Loss: (nll + information + beta * total correlation + each value's KL) / values, in nats. `encode` gives the
     mean. `warmup` is the share of the run over which the three rise from 0."""
 
+    needs_loss = frozenset({"density"})
+    gives = frozenset({"code", "draw", "likelihood"})
+
     def __init__(
         self,
         *,

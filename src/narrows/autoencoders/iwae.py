@@ -20,6 +20,9 @@ class IWAE(StandardGaussianCode):
     """Loss: minus the log of the mean importance weight of `samples` draws, over values, in nats. `encode` gives the
     mean."""
 
+    needs_loss = frozenset({"density"})
+    gives = frozenset({"code", "draw", "likelihood"})
+
     def __init__(self, *, net: AbstractArchitecture, loss: AbstractLoss, code_size: int, samples: int = 5) -> None:
         super().__init__(net=net, loss=loss, code_size=code_size)
         if not 1 <= samples <= 10_000:

@@ -25,6 +25,9 @@ class VampPrior(GaussianCode):
     from 0.
     """
 
+    needs_loss = frozenset({"density"})
+    gives = frozenset({"code", "draw", "likelihood"})
+
     def __init__(
         self,
         *,

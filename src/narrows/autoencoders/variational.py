@@ -24,6 +24,9 @@ class Variational(StandardGaussianCode):
     nothing.
     """
 
+    needs_loss = frozenset({"density"})
+    gives = frozenset({"code", "draw", "likelihood"})
+
     def __init__(
         self,
         *,
