@@ -7,9 +7,8 @@
     python benchmarks/restoration.py inpaint --data DATA     Kodak24, the middle 256x256, three sorts of holes
 
 Results are clamped and rounded to 8 bits; PSNR over the whole picture (`inpaint`: over the holes), averaged over
-pictures. Settings of filters are
-chosen on 24 training photographs (train400, or LOL's training pairs); Wiener and Richardson-Lucy are told the width of
-the blur, and only how strongly they sharpen is chosen. Models are blind.
+pictures. Settings of filters are chosen on 24 training photographs (train400, or LOL's training pairs); Wiener and
+Richardson-Lucy are told the width of the blur, and only how strongly they sharpen is chosen. Models are blind.
 """
 
 from __future__ import annotations

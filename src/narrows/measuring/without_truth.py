@@ -326,21 +326,24 @@ def _cut_off(seen: _Seen, network: _Look, noise: float) -> _Cut | None:
     dark = network.result < 0.5
     away = torch.where(dark, network.result, 1 - network.result) / spread
     at = torch.linspace(0, _FARTHEST, _STEPS + 1, dtype=away.dtype, device=away.device)
-    density = torch.exp(-at.square() / 2) / math.sqrt(2 * math.pi)
-    means = at * torch.special.ndtr(at) + density
+    means = at * torch.special.ndtr(at) + _density(at)
     above = torch.searchsorted(means, away.contiguous()).clamp(1, _STEPS)
     between = ((away - means[above - 1]) / (means[above] - means[above - 1])).clamp_min(0)
     mean = torch.where(away < _FARTHEST, at[above - 1] + between * (_FARTHEST / _STEPS), away)
     mean = torch.where(away > means[0], mean, 0.0)
     below = torch.special.ndtr(-mean)
-    density = torch.exp(-mean.square() / 2) / math.sqrt(2 * math.pi)
-    before = spread.square() * (1 - below - mean * density + mean.square() * below)
+    before = spread.square() * (1 - below - mean * _density(mean) + mean.square() * below)
     others = seen.count * noise
     squares = float((before * where).sum()) / others
     # As much less than elsewhere as the network holds on to what it is shown there.
     kept = _whole(network, noise) * network.beyond / network.gradient
     clean = torch.where(dark, mean * spread, 1 - mean * spread)
     return _Cut(where, clean, squares, min(1.0, kept) * squares, others)
+
+
+def _density(at: Tensor) -> Tensor:
+    """Of N(0, 1)."""
+    return torch.exp(-at.square() / 2) / math.sqrt(2 * math.pi)
 
 
 class _Left(NamedTuple):

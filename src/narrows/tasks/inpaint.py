@@ -9,6 +9,7 @@ random; the loss counts only where something is missing.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +94,8 @@ def _fill(window: Window, size: tuple[int, int], missing: Tensor) -> Tensor:
     corner = window(slice(0, 1), slice(0, 1))
     found = torch.full((*corner.shape[:2], *size), torch.nan, dtype=torch.half)
     around = found[..., part[0], part[1]]
-    for top in range(part[0].start, part[0].stop, _AT_ONCE):
-        rows = slice(top, min(top + _AT_ONCE, part[0].stop))
-        found[..., rows, part[1]] = window(rows, part[1]).half()
+    for some in _bands(part[0]):
+        found[..., some, part[1]] = window(some, part[1]).half()
     holes = missing[..., part[0], part[1]]
     for channel in range(around.shape[1]):  # one at a time, for the memory
         filled = smooth_fill(around[:, channel : channel + 1].float(), holes)
@@ -117,6 +117,12 @@ def _of_file(mask: Any, size: tuple[int, int]) -> Tensor:
     return found
 
 
+def _bands(rows: slice) -> Iterator[slice]:
+    """The rows, so many at a time as are looked at."""
+    for top in range(rows.start, rows.stop, _AT_ONCE):
+        yield slice(top, min(top + _AT_ONCE, rows.stop))
+
+
 def _of_colour(window: Window, size: tuple[int, int], marked: str, tolerance: float) -> Tensor:
     """B 1 H W: True at the pixels of that colour. Raises BadOption, BadData."""
     if not re.fullmatch(r"#?[0-9a-fA-F]{6}", marked):
@@ -125,8 +131,8 @@ def _of_colour(window: Window, size: tuple[int, int], marked: str, tolerance: fl
         raise BadOption(f"--tolerance {tolerance}: it takes 0 to 255, such as 16")
     colour = torch.tensor([int(marked[-6:][at : at + 2], 16) / 255 for at in (0, 2, 4)])
     found = []
-    for top in range(0, size[0], _AT_ONCE):
-        part = window(slice(top, min(size[0], top + _AT_ONCE)), slice(0, size[1]))
+    for rows in _bands(slice(0, size[0])):
+        part = window(rows, slice(0, size[1]))
         if part.shape[1] not in (1, 3):
             raise BadOption(f"--marked takes a grey or colour picture; this one has {part.shape[1]} channels: --mask")
         wanted = colour if part.shape[1] == 3 else colour.mean(0, keepdim=True)
