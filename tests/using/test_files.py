@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -207,6 +209,25 @@ def test_beside_a_large_picture_no_other_is_in_memory(photos, clean, monkeypatch
     monkeypatch.setattr(files, "open_picture", opened)
     monkeypatch.setattr(files, "save_photo", saved)
     assert len(clean(photos).written) == 6 and max(most) == 1
+
+
+def test_a_picture_has_left_memory_when_its_result_is_written(photos, clean, monkeypatch):
+    read, left = {}, {}
+    real_open, real_save = files.open_picture, files.save_photo
+
+    def opened(path):
+        photo = real_open(path)
+        read[path.name] = weakref.ref(photo.array)
+        return photo
+
+    def saved(photo, target, **more):
+        gc.collect()
+        left[target.name] = read[target.name]() is None
+        return real_save(photo, target, **more)
+
+    monkeypatch.setattr(files, "open_picture", opened)
+    monkeypatch.setattr(files, "save_photo", saved)
+    assert len(clean(photos).written) == 6 and all(left.values())
 
 
 def test_failures_are_told_in_the_order_of_the_pictures(photos, clean, monkeypatch):

@@ -181,7 +181,7 @@ def restore_files(
             if tell:
                 tell(number, job)
             with found.noting(job):
-                photo, origin = reading.result()
+                photo, origin = reading().result()
                 way = choose(job, photo) if choose else better
                 if way is None:
                     continue
@@ -193,10 +193,12 @@ def restore_files(
                     )
                     found.written[job] = path, photo.notes
                     continue
-                result = way(photo)
+                result, notes, large = way(photo), photo.notes, _is_large(photo)
+                del photo  # a large one must not lie beside its result while that is written
                 found.settle()
-                found.writing = job, photo.notes, writer.submit(_write, result, job.target, force, note)
-                if _is_large(photo):
+                found.writing = job, notes, writer.submit(_write, result, job.target, force, note)
+                del result
+                if large:
                     found.settle()
         found.settle()
     return found.done()
@@ -218,15 +220,18 @@ def _is_large(found: Photo | Stack) -> bool:
 
 def _read_ahead(
     jobs: Sequence[Job], how: str, reader: ThreadPoolExecutor
-) -> Iterator[tuple[Job, Future[tuple[Photo | Stack, str]]]]:
-    """Each job with its picture, read; the next one is on its way, unless this one is large."""
+) -> Iterator[tuple[Job, Callable[[], Future[tuple[Photo | Stack, str]]]]]:
+    """Each job with what hands its picture over, once: nothing here holds it then. The next one is on its way, unless
+    this one is large."""
     ahead = None
     for job, following in itertools.zip_longest(jobs, jobs[1:]):
         reading = ahead or reader.submit(_read, job.source, how)
         wait([reading])
         large = reading.exception() is None and _is_large(reading.result()[0])
         ahead = reader.submit(_read, following.source, how) if following and not large else None
-        yield job, reading
+        held = [reading]
+        del reading
+        yield job, held.pop
 
 
 def _read(source: Path, how: str) -> tuple[Photo | Stack, str]:
