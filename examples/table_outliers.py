@@ -43,7 +43,9 @@ def main() -> None:
     args = parser.parse_args()
 
     names, rows = read_numbers(args.table)
-    model = narrows.Autoencoder(code_size=args.code_size, max_iter=args.passes, random_state=0).fit(rows)
+    # Gently: a strange row that is learned by heart is strange no more.
+    net = narrows.Autoencoder(code_size=args.code_size, max_iter=args.passes, learning_rate=1e-3, random_state=0)
+    model = net.fit(rows)
     scores = model.score_samples(rows)  # 0 is perfect, -1 no better than the mean row
     again = model.inverse_transform(model.transform(rows))
     for row in np.argsort(scores)[: args.top]:

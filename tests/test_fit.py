@@ -104,6 +104,13 @@ def test_training_begins_only_with_the_same_net(fitted, digits):
         narrows.fit(digits, steps=2, code_size=7, begin_with=str(fitted.folder))
 
 
+def test_training_may_go_on_with_another_option_that_leaves_the_weights_as_they_are(digits, tmp_path):
+    once = narrows.fit(digits, steps=20, kind="variational", code_size=6, out=tmp_path)
+    on = narrows.fit(digits, steps=1, kind="variational", code_size=6, options={"beta": 3.0}, begin_with=str(tmp_path))
+    assert on.model.card["kind"]["options"]["beta"] == 3.0
+    assert on.judgement.network.errors.mean() < 1.1 * once.judgement.network.errors.mean()
+
+
 def test_moved_pictures_teach_otherwise_but_are_judged_as_they_are(digits):
     still = narrows.fit(digits, steps=10)
     moved = narrows.fit(digits, steps=10, shift=1, mirror=True)

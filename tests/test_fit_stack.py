@@ -54,5 +54,5 @@ def test_nets_that_restore_photographs_take_16_patches_a_step_unless_told(stack)
     few = {"task": "denoise", "steps": 1, "n_nodes": (8, 8), "patch": 16, "learn_from": "neighbours"}
     assert narrows.fit(stack, **few).model.card["training"]["batch_size"] == 16
     assert narrows.fit(stack, batch_size=5, **few).model.card["training"]["batch_size"] == 5
-    rows = np.random.default_rng(0).normal(size=(300, 4))
+    rows = np.random.default_rng(0).normal(size=(3000, 4))
     assert narrows.fit(rows, steps=1, code_size=2).model.card["training"]["batch_size"] == 128

@@ -34,7 +34,6 @@ from narrows.training.config import TrainingConfig
 from narrows.training.loop import History, Supply, train
 from narrows.training.seeds import generator
 
-_LARGEST_BATCH, _SMALLEST_BATCH, _BATCHES_A_PASS = 128, 16, 10
 _ROWS_AT_ONCE = 4096
 """Rows converted at a time in use; the model works on a part of them at once."""
 _FOR_AUTO_LOSS = 256
@@ -78,9 +77,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     max_iter : int
         Passes over the training rows.
     batch_size : int or None
-        Rows a step; None is 128, or fewer (down to 16) where a pass would have fewer than 10 steps.
-    learning_rate : float
-        The highest, after warm-up; then it falls by half a cosine.
+        Rows a step; None is 128, or fewer (down to 8) where a pass or the whole training would have few steps.
+    learning_rate : float or None
+        The highest, after warm-up; then it falls by half a cosine. None is 0.004.
     random_state : int, RandomState or None
         Everything random follows from it.
     device : str
@@ -131,7 +130,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         image_shape: tuple[int, ...] | None = None,
         max_iter: int = 100,
         batch_size: int | None = None,
-        learning_rate: float = 1e-3,
+        learning_rate: float | None = None,
         random_state: int | np.random.RandomState | None = None,
         device: str = "auto",
         verbose: bool = False,
@@ -232,13 +231,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ) -> History:
         """The one training loop, over rows in memory."""
         count = len(rows)
-        size = _whole("batch_size", self.batch_size) if self.batch_size is not None else _LARGEST_BATCH
-        if self.batch_size is None:
-            size = min(size, max(_SMALLEST_BATCH, count // _BATCHES_A_PASS))
         config = TrainingConfig(
             epochs=passes,
-            batch_size=min(size, count),
-            learning_rate=float(self.learning_rate),
+            batch_size=None if self.batch_size is None else _whole("batch_size", self.batch_size),
+            learning_rate=None if self.learning_rate is None else float(self.learning_rate),
             seed=seed,
             device=self.device,
         )

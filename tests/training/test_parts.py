@@ -58,7 +58,7 @@ def test_a_configuration_is_plain_json():
 # Budget
 
 
-def never(seconds):
+def never(seconds, batch):
     raise AssertionError("only minutes are measured")
 
 
@@ -73,7 +73,7 @@ def test_steps_and_epochs_need_no_measurement(changes, examples, total):
 def test_minutes_are_what_is_left_after_measuring_and_scoring():
     asked = []
 
-    def measure(seconds):
+    def measure(seconds, batch):
         asked.append(seconds)
         return 0.01, 0.5
 
@@ -83,11 +83,41 @@ def test_minutes_are_what_is_left_after_measuring_and_scoring():
 
 
 def test_slow_evaluations_leave_half_of_the_time():
-    assert plan_steps(config(minutes=1), 100, lambda seconds: (0.1, 100.0)).total == 300
+    assert plan_steps(config(minutes=1), 100, lambda seconds, batch: (0.1, 100.0)).total == 300
 
 
 def test_one_step_slower_than_the_budget_is_still_one_step():
-    assert plan_steps(config(minutes=0.01), 100, lambda seconds: (1000.0, 0.0)).total == 1
+    assert plan_steps(config(minutes=0.01), 100, lambda seconds, batch: (1000.0, 0.0)).total == 1
+
+
+@pytest.mark.parametrize(
+    ("examples", "batch"), [(60_000, 128), (1281, 128), (1279, 127), (360, 36), (100, 16), (17, 16), (5, 5), (1, 1)]
+)
+def test_few_examples_make_small_batches_so_that_a_pass_has_ten_steps(examples, batch):
+    assert plan_steps(config(steps=9, batch_size=None), examples, never).batch_size == batch
+
+
+def test_a_batch_that_was_asked_for_is_taken_as_far_as_there_are_examples():
+    assert plan_steps(config(minutes=1, batch_size=64), 1000, lambda seconds, batch: (9.0, 0.0)).batch_size == 64
+    assert plan_steps(config(epochs=1, batch_size=64), 10, never)[::3] == (1, 10)
+
+
+@pytest.mark.parametrize(("passes", "batch", "total"), [(60, 36, 600), (20, 18, 400), (1, 8, 45)])
+def test_few_passes_make_smaller_batches_until_there_are_steps_enough(passes, batch, total):
+    assert plan_steps(config(epochs=passes, batch_size=None), 360, never)[::3] == (total, batch)
+
+
+@pytest.mark.parametrize(("for_128", "batch"), [(0.001, 128), (0.14, 128), (0.28, 67), (2.0, 10), (60.0, 8)])
+def test_little_time_makes_smaller_batches_until_there_are_steps_enough(for_128, batch):
+    asked = []
+
+    def measure(seconds, batch):
+        asked.append(batch)
+        return for_128 * batch / 128, 0.0
+
+    plan = plan_steps(config(minutes=1, batch_size=None), 60_000, measure)
+    assert plan.batch_size == batch and asked == ([128] if batch == 128 else [128, batch])
+    assert plan.total == int((60 - 1.2 * len(asked)) / (for_128 * batch / 128))
 
 
 @pytest.mark.parametrize(("total", "landmarks"), [(1, 20), (120, 20), (9_000, 90), (1_000_000, 500)])
@@ -120,6 +150,19 @@ def test_only_what_has_two_dimensions_decays():
     optimizers = Optimizers(module, config(weight_decay=0.5), fused=True)
     decays = {id(p): g["weight_decay"] for g in optimizers.each["main"].param_groups for p in g["params"]}
     assert all(decays[id(p)] == (0.5 if p.dim() == 2 else 0.0) for p in module.parameters())
+
+
+def test_weights_of_layers_with_many_inputs_learn_more_slowly():
+    module = Small()
+    module.wide = nn.Linear(4096, 8)
+    optimizers = Optimizers(module, config(), fused=True)
+    for parameter in module.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    before = weights(module)
+    optimizers.step("main", 1e-2)
+    moved = {name: float((before[name] - now).abs().max()) for name, now in module.named_parameters()}
+    assert moved.pop("wide.weight") == pytest.approx(1e-2 / 8, rel=0.01)  # 512 of 4096
+    assert list(moved.values()) == pytest.approx([1e-2] * len(moved), rel=0.01)
 
 
 def test_clipping_gives_the_norm_and_keeps_the_direction():

@@ -33,6 +33,8 @@ _MOST_LOOKED_AT = 16
 """Pictures on which noise and other damage are measured."""
 _PATCHES_A_STEP = 16
 """Unless said otherwise: with 128 patches a step and an eighth of the steps a stack was restored 1.5 dB worse."""
+_RESTORING_RATE = 1e-3
+"""Highest learning rate of nets that add to their input: at 2e-3 a colour denoiser went off (docs/log.md)."""
 
 
 def make_model(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> Model:
@@ -108,18 +110,26 @@ def teach(model: Model, lesson: Lesson) -> None:
 
 
 def _take_weights(model: Model, place: str) -> None:
-    """The autoencoder's weights from another model of the same kind and net. Raises BadPairing, BadModelFile."""
+    """The autoencoder's weights from another model of the same kind, net and sizes. Options that change what is learned
+    and not the weights (beta, how many samples) may be others. Raises BadPairing, BadModelFile."""
     other = load_model(place_of(place))
     for part in ("kind", "architecture", "shape", "target_shape"):
-        if model.card.get(part) != other.card.get(part) and not (part == "shape" and model.net_facts.any_size):
+        if part == "kind" and model.kind == other.kind and _shapes(model) == _shapes(other):
+            continue
+        mine, its = model.card.get(part), other.card.get(part)
+        if mine != its and not (part == "shape" and model.net_facts.any_size):
             raise BadPairing(
-                f"training cannot begin with {place}: its {part} is {other.card.get(part)}, and {model.card.get(part)} "
-                f"was asked for; ask for the same, or leave out --from"
+                f"training cannot begin with {place}: its {part} is {its}, and {mine} was asked for; ask for the same, "
+                f"or leave out --from"
             )
     kept = tuple(f"{name}." for name in model.autoencoder.training_only)  # not in the file: these begin anew
     mine = {name: value for name, value in model.autoencoder.state_dict().items() if name.startswith(kept or ("\0",))}
     theirs = _fitted_to(other.autoencoder.state_dict(), model.autoencoder.state_dict())
     model.autoencoder.load_state_dict(mine | theirs)
+
+
+def _shapes(model: Model) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in model.autoencoder.state_dict().items()}
 
 
 def _fitted_to(theirs: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -147,9 +157,10 @@ def train_model(
 ) -> tuple[History, dict[str, Any]]:
     """The one loop, over this model and these sources."""
     rows = len(parts.training)
-    by_patches = isinstance(parts.training, (PatchSource, PairPatches)) and "whole" in model.autoencoder.needs
-    size = config.batch_size or (_PATCHES_A_STEP if by_patches else config.batch)
-    config = replace(config, batch_size=min(size, rows))
+    if "whole" in model.autoencoder.needs:
+        by_patches = isinstance(parts.training, (PatchSource, PairPatches))
+        size = config.batch_size or (_PATCHES_A_STEP if by_patches else None)
+        config = replace(config, batch_size=size, learning_rate=config.learning_rate or _RESTORING_RATE)
 
     def supply(source: Any) -> Supply:
         def batch(indices: Tensor, step: Step) -> Batch:
@@ -184,9 +195,7 @@ def train_model(
         run=run,
         progress=progress,
     )
-    return outcome.history, {
-        **outcome.plan._asdict(), "best_step": outcome.best_step, "batch_size": config.batch_size,
-    }  # fmt: skip
+    return outcome.history, outcome.plan._asdict() | {"best_step": outcome.best_step}
 
 
 def train_twin(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from narrows._contract import AbstractArchitecture, Plan
 from narrows.architectures._plans import doubling, widths_from
+from narrows.nn.blocks import Centred
 
 _SMALLEST_SIDE = 4
 _FIRST = 32
@@ -49,7 +50,7 @@ class Conv(AbstractArchitecture):
 
     def encoder(self, n_out: int, grid: bool = False) -> nn.Module:
         blocks: list[nn.Module] = []
-        n_in = self.shape[0] + self.extra
+        channels = n_in = self.shape[0] + self.extra
         for n in self.n_nodes:
             blocks += [
                 _kaiming(nn.Conv2d(n_in, n, 3, padding=1)),
@@ -58,9 +59,9 @@ class Conv(AbstractArchitecture):
             ]
             n_in = n
         if grid:
-            return nn.Sequential(*blocks, nn.Conv2d(n_in, n_out, 1))
+            return Centred((channels, 1, 1), *blocks, nn.Conv2d(n_in, n_out, 1))
         height, width = halved_sizes(self.shape, len(self.n_nodes))[-1]
-        return nn.Sequential(*blocks, nn.Flatten(), nn.Linear(n_in * height * width, n_out))
+        return Centred((channels, 1, 1), *blocks, nn.Flatten(), nn.Linear(n_in * height * width, n_out))
 
     def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
         sizes = halved_sizes(self.target_shape, len(self.n_nodes))

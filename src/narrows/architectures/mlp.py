@@ -13,6 +13,7 @@ from torch import nn
 from narrows._contract import AbstractArchitecture, Plan
 from narrows._errors import BadOption
 from narrows.architectures._plans import halving, widths_from
+from narrows.nn.blocks import Centred
 
 _FEW_VALUES = 256
 _WIDEST = 1024
@@ -60,10 +61,8 @@ class MLP(AbstractArchitecture):
         return plan
 
     def encoder(self, n_out: int, grid: bool = False) -> nn.Module:
-        values = math.prod(self.shape)
-        if self.extra:
-            values += self.extra * math.prod(self.shape[1:])
-        return nn.Sequential(nn.Flatten(), *_stack((values, *self.n_nodes, n_out)))
+        shape = (self.shape[0] + self.extra, *self.shape[1:])
+        return Centred(shape, nn.Flatten(), *_stack((math.prod(shape), *self.n_nodes, n_out)))
 
     def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
         values = math.prod(self.target_shape)

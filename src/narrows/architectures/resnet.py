@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from narrows._contract import AbstractArchitecture, Plan
 from narrows.architectures.conv import halved_sizes, plan_of_halvings
-from narrows.nn.blocks import PixelShuffleUp, ResidualBlock, down
+from narrows.nn.blocks import Centred, PixelShuffleUp, ResidualBlock, down
 
 _FIRST = 32
 
@@ -42,18 +42,19 @@ class ResNet(AbstractArchitecture):
         return 2 + inner + self.stride - 1  # a 3x3 at full resolution at both ends
 
     def encoder(self, n_out: int, grid: bool = False) -> nn.Module:
-        n_in = self.n_nodes[0] if self.n_nodes else self.shape[0] + self.extra
+        channels = self.shape[0] + self.extra
+        n_in = self.n_nodes[0] if self.n_nodes else channels
         modules: list[nn.Module] = []
         if self.n_nodes:
-            modules.append(nn.Conv2d(self.shape[0] + self.extra, n_in, 3, padding=1))
+            modules.append(nn.Conv2d(channels, n_in, 3, padding=1))
         for number, n in enumerate(self.n_nodes):
             pad = [] if grid else [_PadToEven(halved_sizes(self.shape, number)[-1])]
             modules += [nn.ReLU(inplace=True), *pad, down(n_in, n), ResidualBlock(n)]
             n_in = n
         if grid:
-            return nn.Sequential(*modules, nn.Conv2d(n_in, n_out, 1))
+            return Centred((channels, 1, 1), *modules, nn.Conv2d(n_in, n_out, 1))
         height, width = halved_sizes(self.shape, len(self.n_nodes))[-1]
-        return nn.Sequential(*modules, nn.Flatten(), nn.Linear(n_in * height * width, n_out))
+        return Centred((channels, 1, 1), *modules, nn.Flatten(), nn.Linear(n_in * height * width, n_out))
 
     def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
         sizes = halved_sizes(self.target_shape, len(self.n_nodes))

@@ -7,8 +7,8 @@ from typing import Any
 
 from narrows._errors import BadModelFile
 
-FORMAT = 1
-"""Rises when a reader of the old format would misread the new one."""
+FORMAT = 2
+"""Rises when a reader of the old format would misread the new one. Since 2, encoders hold the mean of their inputs."""
 _MOST_BYTES = 4 << 20
 
 _FIELDS: dict[str, type | tuple[type, ...]] = {

@@ -25,6 +25,8 @@ from narrows.model.build import build
 from narrows.model.model import Model
 
 WEIGHTS, CARD, README = "model.safetensors", "model.json", "README.md"
+_CENTRED, _CENTRE = 2, "encoder.mean"
+"""The first format in which encoders hold the mean of their inputs; before, it is 0."""
 
 
 def to_bytes(model: Model) -> bytes:
@@ -140,7 +142,10 @@ def _filled(card: dict[str, Any], tensors: dict[str, Tensor], where: str) -> Mod
         raise BadModelFile(f"{where} has a card that no model fits ({str(error)[:300]})") from error
     skipped = tuple(f"autoencoder.{name}." for name in model.autoencoder.training_only)
     wanted = {n: t for n, t in model.state_dict().items() if not n.startswith(skipped or ("\0",))}
-    _compare(wanted, tensors, where)
+    new = {n: t for n, t in wanted.items() if card["format"] < _CENTRED and n.endswith(_CENTRE)}
+    _compare({n: t for n, t in wanted.items() if n not in new}, tensors, where)
+    tensors = tensors | {name: torch.zeros(tensor.shape, dtype=tensor.dtype) for name, tensor in new.items()}
+    model.card["format"] = cards.FORMAT
     model.load_state_dict(tensors, strict=not skipped, assign=True)
     for name in model.autoencoder.training_only:
         delattr(model.autoencoder, name)

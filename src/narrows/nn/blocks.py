@@ -1,10 +1,34 @@
-"""Blocks that architectures share: a convolution, a residual block, and changes of scale."""
+"""Blocks that architectures share: a shift to mean 0, a residual block, and changes of scale."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+class Centred(nn.Sequential):
+    """Layers that are shown x - mean: every value's, or every channel's over all places. The mean is the data's, once
+    `learn` was told some, and 0 before.
+
+    Values that are all above 0 move every weight of a node the same way, and its sum by as many times that as there
+    are values. LeCun et al. 1998, "Efficient BackProp", section 4.3.
+    """
+
+    mean: Tensor
+
+    def __init__(self, shape: tuple[int, ...], *layers: nn.Module) -> None:
+        """`shape` is one example's, (C, H, W) or (D,); with 1 for H and W where every channel has one mean."""
+        super().__init__(*layers)
+        self.register_buffer("mean", torch.zeros(shape))
+
+    def learn(self, inputs: Tensor) -> None:
+        """Take the mean of B C H W, or B D."""
+        alike = [axis for axis, size in enumerate(self.mean.shape, 1) if size == 1]
+        self.mean.copy_(inputs.mean([0, *alike]).view_as(self.mean))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x - self.mean)
 
 
 class ResidualBlock(nn.Module):

@@ -1,4 +1,4 @@
-"""Minutes to a fixed number of steps, with the places of landmarks and evaluations: all fixed before step 1."""
+"""Minutes to a number of steps and a batch, with the places of landmarks and evaluations: all fixed before step 1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from narrows.training._optimizers import learning_rate_at
 from narrows.training._stepping import Stepper, Supply
-from narrows.training.config import TrainingConfig
+from narrows.training.config import USUAL_BATCH, TrainingConfig
 
 _MEASURE_SHARE = 0.02
 """Of the budget, spent on the measurement; between 1 and 5 seconds."""
@@ -17,6 +17,12 @@ _LANDMARK_SHARE = 0.01
 """Of the run, from one landmark to the next; between 20 and 500 steps."""
 _WARMING = 3
 """First steps that a measurement leaves out: they set up memory and kernels."""
+_BATCHES_A_PASS, _FEW_BATCH = 10, 16
+"""A pass over few examples still has so many steps, of no fewer examples than this for that reason alone."""
+_ENOUGH_STEPS, _LEAST_BATCH = 400, 8
+"""A run with fewer steps than this learns more from smaller batches in the same time: 260 faces of 64x64 pixels,
+`conv`, held-out error after seeing 1,800 by 128, 32, 16 and 8 at once: 0.0175, 0.0171, 0.0166, 0.0148; after 9,600:
+0.0129, 0.0110, 0.0112, 0.0116."""
 _NO_END = 1 << 30
 """Steps of a run whose length is not known yet."""
 
@@ -29,30 +35,49 @@ class Plan(NamedTuple):
     """Steps from one landmark to the next: the states that a rollback goes back to, and that are saved when it is
     time. They are named in steps, never in seconds, so that two runs with the same settings have the same ones."""
     evaluate_every: int
+    batch_size: int
 
 
-def plan_steps(config: TrainingConfig, examples: int, measure: Callable[[float], tuple[float, float]]) -> Plan:
-    """`measure(seconds)` gives the seconds of one step and of one evaluation; asked only for a budget in minutes."""
-    if config.minutes is not None:
+def usual_batch(config: TrainingConfig, examples: int) -> int:
+    """Examples a step: as asked for, else 128, and fewer where a pass would have less than ten steps; never more than
+    there are."""
+    few = max(_FEW_BATCH, examples // _BATCHES_A_PASS)
+    return min(examples, config.batch_size or min(USUAL_BATCH, few))
+
+
+def plan_steps(config: TrainingConfig, examples: int, measure: Callable[[float, int], tuple[float, float]]) -> Plan:
+    """`measure(seconds, batch)` gives the seconds of one step and of one evaluation; asked only for a budget in
+    minutes. Where the budget makes few steps of the usual batch, smaller ones are taken, unless a size was asked for.
+    """
+    batch = usual_batch(config, examples)
+
+    def steps(batch: int, tries: int) -> int:
+        """In the time, or for so many passes."""
+        if config.minutes is None:
+            return max(1, math.ceil((config.epochs or 0) * examples / batch))
         seconds = 60 * config.minutes
         probe = min(5.0, max(1.0, _MEASURE_SHARE * seconds))
-        step, evaluation = measure(probe)
-        left = seconds - probe - evaluation * config.evaluations
+        step, evaluation = measure(probe, batch)
+        left = seconds - tries * probe - evaluation * config.evaluations
         # Evaluations never take more than half of the time: at least as many seconds are left for steps.
-        total = max(1, int(max(left, 0.5 * seconds) / step))
-    else:
-        total = config.steps or max(1, math.ceil((config.epochs or 0) * examples / config.batch))
+        return max(1, int(max(left, 0.5 * seconds) / step))
+
+    total = config.steps or steps(batch, tries=1)
+    if config.batch_size is None and config.steps is None and total < _ENOUGH_STEPS and batch > _LEAST_BATCH:
+        batch = max(_LEAST_BATCH, math.ceil(batch * total / _ENOUGH_STEPS))
+        total = steps(batch, tries=2)
     landmarks = min(500, max(20, math.ceil(_LANDMARK_SHARE * total)))
-    return Plan(total, landmarks, math.ceil(total / config.evaluations))
+    return Plan(total, landmarks, math.ceil(total / config.evaluations), batch)
 
 
 def time_steps(stepper: Stepper, validation: Supply | None, seconds: float) -> tuple[float, float]:
-    """Seconds of one step and of one evaluation, measured for so long on state that is put back afterwards."""
+    """Seconds of one step and of one evaluation, measured for so long on state that is put back afterwards; the mean of
+    all processes, which take as many steps."""
     kept = {name: tensor.clone() for name, tensor in stepper.tensors().items()}
     micro, smaller = stepper.micro, stepper.smaller
     stepper.smaller = lambda before, now: None  # said when it happens in the run itself
     times, began = [], time.perf_counter()
-    while len(times) < 2 or time.perf_counter() - began < seconds:
+    while len(times) < 2 or not stepper.all_agree(time.perf_counter() - began >= seconds):
         at = time.perf_counter()
         stepper.take(len(times), _NO_END, learning_rate_at(len(times), _NO_END, stepper.config))
         times.append(time.perf_counter() - at)
@@ -63,4 +88,4 @@ def time_steps(stepper: Stepper, validation: Supply | None, seconds: float) -> t
     stepper.load(kept)
     stepper.micro, stepper.smaller = micro, smaller
     steady = times[_WARMING:] or times[-1:]
-    return sum(steady) / len(steady), evaluation
+    return stepper.mean(sum(steady) / len(steady)), stepper.mean(evaluation)

@@ -13,15 +13,17 @@ from narrows.training.config import TrainingConfig
 
 _LAST_SHARE = 0.01
 """Of the highest learning rate, at the last step."""
+_FAN_IN = 512
+"""Inputs of a fully connected layer, up to which its weights learn at the full rate."""
 
 
 def learning_rate_at(step: int, total: int, config: TrainingConfig) -> float:
     """Linear from 0 over the warm-up, then half a cosine. Loshchilov & Hutter 2017, arXiv:1608.03983."""
     warmup = min(config.warmup, total // 10)
     if step < warmup:
-        return config.learning_rate * (step + 1) / (warmup + 1)
+        return config.rate * (step + 1) / (warmup + 1)
     done = (step - warmup) / max(1, total - warmup)
-    return config.learning_rate * (_LAST_SHARE + (1 - _LAST_SHARE) * 0.5 * (1 + math.cos(math.pi * done)))
+    return config.rate * (_LAST_SHARE + (1 - _LAST_SHARE) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 class Optimizers:
@@ -36,7 +38,7 @@ class Optimizers:
         main = [p for p in module.parameters() if id(p) not in owned and p.requires_grad]
         self.parameters = {turn: self.parameters.get(turn, main) for turn in module.turns}
         self.each: dict[str, torch.optim.Optimizer] = {
-            turn: torch.optim.AdamW(_groups(owned_, config.weight_decay), lr=config.learning_rate, fused=fused)
+            turn: torch.optim.AdamW(_groups(module, owned_, config.weight_decay), lr=config.rate, fused=fused)
             for turn, owned_ in self.parameters.items()
         }
 
@@ -61,7 +63,7 @@ class Optimizers:
     def step(self, turn: str, rate: float) -> None:
         """Step one turn at learning rate `rate`."""
         for group in self.each[turn].param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         self.each[turn].step()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -89,10 +91,15 @@ class Optimizers:
                     optimizer.state.pop(parameter, None)
 
 
-def _groups(parameters: list[nn.Parameter], decay: float) -> list[dict[str, Any]]:
-    """Decay for matrices and kernels; none for biases, scales and other single rows."""
-    wide = [p for p in parameters if p.dim() >= 2]
-    rest = [p for p in parameters if p.dim() < 2]
-    return [
-        {"params": group, "weight_decay": wd} for group, wd in ((wide, decay), (rest, 0.0)) if group
-    ]  # fmt: skip
+def _groups(module: nn.Module, parameters: list[nn.Parameter], decay: float) -> list[dict[str, Any]]:
+    """Decay for matrices and kernels; none for biases, scales and other single rows. Wide matrices learn more slowly.
+
+    Adam moves every weight by about the rate, so a node's sum moves with the number of its inputs: beyond `_FAN_IN` of
+    them the rate falls in proportion. Yang et al. 2022, arXiv:2203.03466, table 3.
+    """
+    fan_in = {id(layer.weight): layer.in_features for layer in module.modules() if isinstance(layer, nn.Linear)}
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for parameter in parameters:
+        share = min(1.0, _FAN_IN / fan_in.get(id(parameter), 1))
+        groups.setdefault((decay if parameter.dim() >= 2 else 0.0, share), []).append(parameter)
+    return [{"params": group, "weight_decay": wd, "share": share} for (wd, share), group in groups.items()]

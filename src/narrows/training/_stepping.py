@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -70,6 +71,12 @@ class Stepper:
         self.optimizers.replace(ready)
         self.average = Average(module, config.ema)
 
+    def resize(self, batch_size: int) -> None:
+        """Take so many examples a step from here on."""
+        if batch_size != self.config.batch_size:
+            self.config = replace(self.config, batch_size=batch_size)
+            self.micro = self.config.micro_batch or batch_size
+
     def take(self, index: int, total: int, rate: float) -> dict[str, float] | None:
         """Step number `index` (from 0) of `total`, for every turn, at learning rate `rate`.
 
@@ -85,7 +92,7 @@ class Stepper:
             named = self._gradients_in_memory(batch, turn, (index, total, rank, number))
             norm = self.optimizers.clip(turn, self.config.clip)
             numbers = dict(zip(named, torch.stack(list(named.values())).tolist(), strict=True))
-            if not self._all_agree(math.isfinite(norm) and math.isfinite(numbers["loss"])):
+            if not self.all_agree(math.isfinite(norm) and math.isfinite(numbers["loss"])):
                 return None
             self.optimizers.step(turn, rate)
             found |= {name if turn == "main" else f"{turn}.{name}": value for name, value in numbers.items()}
@@ -213,7 +220,7 @@ class Stepper:
             return tensor.contiguous(memory_format=torch.channels_last)
         return tensor
 
-    def _all_agree(self, fine: bool) -> bool:
+    def all_agree(self, fine: bool) -> bool:
         """Whether this is so in every process, for one that steps while another goes back waits for ever."""
         if self.fabric.world_size == 1:
             return fine

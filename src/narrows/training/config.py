@@ -10,6 +10,9 @@ from narrows._errors import BadOption, refuse_other_types
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 USUAL_BATCH = 128
+USUAL_RATE = 4e-3
+"""Held-out squared error at 1e-3, 2e-3, 4e-3, 8e-3: MNIST, `mlp`, 1,000 steps of 128: 0.00644, 0.00564, 0.00533,
+0.00671; every kind on small digits, 1,000 steps: less with every doubling (docs/log.md, 2026-11-27)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +27,11 @@ class TrainingConfig:
     """Optimizer steps."""
     batch_size: int | None = None
     """Examples per step; the last batch of a pass is as large as the others (it wraps into the next pass). None: 128,
-    or 16 patches of photographs for a net that restores them."""
-    learning_rate: float = 1e-3
-    """The highest, after warm-up; then half a cosine down to 1 % of it."""
+    fewer where a pass or the whole budget would have few steps, and 16 patches of photographs for a net that restores
+    them."""
+    learning_rate: float | None = None
+    """The highest, after warm-up; then half a cosine down to 1 % of it. None: 0.004, or 0.001 for a net that restores
+    pictures."""
     weight_decay: float = 1e-4
     """AdamW's, on weights with two or more dimensions."""
     warmup: int = 200
@@ -79,6 +84,11 @@ class TrainingConfig:
     def batch(self) -> int:
         """Examples per step."""
         return self.batch_size or USUAL_BATCH
+
+    @property
+    def rate(self) -> float:
+        """The highest learning rate."""
+        return self.learning_rate or USUAL_RATE
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -18,13 +18,14 @@ import math
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple, NoReturn
 
 from torch import Tensor
 
 from narrows._contract import DataFacts, Trainable
 from narrows._errors import BadRun, RunStopped, TrainingFailed
-from narrows.training._budget import Plan, plan_steps, time_steps
+from narrows.training._budget import Plan, plan_steps, time_steps, usual_batch
 from narrows.training._history import History
 from narrows.training._optimizers import learning_rate_at
 from narrows.training._stepping import Stepper, Supply
@@ -70,7 +71,7 @@ def train(
     if not module.turns:
         module.start(facts() if facts else _no_facts(module))
         module.eval()
-        return Outcome(Plan(0, 1, 1), History(), 0)
+        return Outcome(Plan(0, 1, 1, config.batch), History(), 0)
     return _Training(module, supply, validation, config, facts, run, progress).go()
 
 
@@ -101,8 +102,10 @@ class _Training:
         resumed = self.run.load() if self.run else None
         if resumed is None and self.facts is not None:
             self.module.start(self.facts())
-        self.stepper = Stepper(self.module, self.supply, self.config, self._say_smaller)
+        usual = replace(self.config, batch_size=usual_batch(self.config, self.supply.count))
+        self.stepper = Stepper(self.module, self.supply, usual, self._say_smaller)
         self.plan = self._plan()
+        self.stepper.resize(self.plan.batch_size)
         if resumed is None:
             self._begin()
         else:
@@ -132,13 +135,16 @@ class _Training:
     # Beginning
 
     def _plan(self) -> Plan:
-        """The number of steps: as stored when this is a run that has begun, else measured now and stored."""
+        """The number of steps and the batch: as stored where the run has begun, else measured now and stored."""
         stored = self.run.plan if self.run else None
         if stored is not None and "total" in stored:
-            return Plan(stored["total"], stored["checkpoint_every"], stored["evaluate_every"])
-        plan = plan_steps(
-            self.config, self.supply.count, lambda seconds: time_steps(self.stepper, self.validation, seconds)
-        )
+            return Plan(**{name: stored[name] for name in Plan._fields})
+
+        def measure(seconds: float, batch_size: int) -> tuple[float, float]:
+            self.stepper.resize(batch_size)
+            return time_steps(self.stepper, self.validation, seconds)
+
+        plan = plan_steps(self.config, self.supply.count, measure)
         if self.run:
             self.run.begin({**(stored or {}), **plan._asdict(), "config": self.config.as_dict()})
         return plan
@@ -256,7 +262,7 @@ class _Training:
         self._say(
             "rolled back", failed=failed,
             remark=f"step {failed}: the loss {self.wrong}; went back to step {self.step} and on with "
-            f"learning rate {self.config.learning_rate * scale:.2g}",
+            f"learning rate {self.config.rate * scale:.2g}",
         )  # fmt: skip
         self._remember()
         self._write_landmark()
@@ -338,7 +344,7 @@ class _Training:
         self._say(
             "smaller micro-batch", micro=now,
             remark=f"step {self.step}: memory ran out at {before} examples at once; went on with {now}, "
-            f"the effective batch stays {self.config.batch}",
+            f"the effective batch stays {self.plan.batch_size}",
         )  # fmt: skip
 
     def _tick(self, now: float) -> None:

@@ -13,6 +13,8 @@ from narrows.training.config import TrainingConfig
 from narrows.training.loop import Supply, train
 from narrows.training.seeds import generator
 
+RATE = 1e-3
+"""Highest learning rate of priors that are trained."""
 _STEPS = 2000
 """Of priors that learn by gradient, 256 codes each, unless said otherwise: one to three minutes on two cores."""
 _HELD_OUT = 0.1
@@ -47,7 +49,9 @@ def fit_prior(
     elif not torch.isfinite(codes).all():
         raise BadData("there are codes that are not numbers; the model is broken, so fit it anew")
     prior = prior.to(model.autoencoder.offset.dtype)
-    config = config or TrainingConfig(steps=_STEPS, batch_size=min(256, len(codes)), seed=seed, precision="32-true")
+    config = config or TrainingConfig(
+        steps=_STEPS, batch_size=min(256, len(codes)), learning_rate=RATE, seed=seed, precision="32-true"
+    )
     order = torch.randperm(len(codes), generator=generator(seed, "prior split"))
     held = codes[order[: round(_HELD_OUT * len(codes))]]
     learned = codes[order[len(held) :]]
