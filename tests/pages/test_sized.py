@@ -1,6 +1,7 @@
 """The page of `size`, in both languages, with curves that have holes."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -34,6 +35,26 @@ def test_the_page_holds_the_sentence_every_size_and_the_second_opinion(tmp_path,
     assert "narrows fit DATA --code-size 2" in page
     assert "25%" in page and "5.2 [5.0," in page and "2 [2," in page
     assert shown.verdict.sentence(lang).split(",")[0] in page
+
+
+def test_below_the_curve_stand_sizes_and_one_round_alone_has_not_begun_to_fall(tmp_path):
+    page = write_sized_page(tmp_path / "size.html", found()).read_text(encoding="utf-8")
+    chart = page[page.index('class="chart"') : page.index("</svg>", page.index('class="chart"'))]
+    below = re.findall(r'<text x="([\d.]+)" y="272" class="middle">(\d+)<', chart)
+    assert [size for _, size in below] == ["1", "2", "4"]
+    first, second, third = (float(x) for x, _ in below)
+    assert second - first == pytest.approx(third - second, abs=0.2)
+    assert page.count("one round only") == 1 and page.count("stopped falling") == 2
+
+
+def test_every_curve_of_the_page_has_a_style_of_its_own(tmp_path):
+    page = write_sized_page(tmp_path / "size.html", found()).read_text(encoding="utf-8")
+    curves = set(re.findall(r'<polyline [^>]*class="([^"]+)"', page))
+    assert curves == {"line-1", "line-2", "line-3", "line-4"}
+    strokes = {name: re.search(rf"\.{name} {{ stroke: [^}}]+}}", page) for name in curves}
+    assert None not in strokes.values() and len({found[0].split("{")[1] for found in strokes.values()}) == 4
+    unfilled = re.search(r"([^{}]*){ fill: none;", page[page.index(".line-1") - 9 :])[1]
+    assert all(f".{name}" in unfilled for name in curves)
 
 
 def test_no_gap_is_said_and_no_noise_is_not_mentioned(tmp_path):

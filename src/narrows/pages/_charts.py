@@ -37,9 +37,10 @@ class Mark(NamedTuple):
 
 def line_chart(
     lines: Sequence[Line], *, x_label: str, y_label: str, log_y: bool | None = None, marks: Sequence[Mark] = (),
-    described: str = "",
+    places: Sequence[Mark] = (), described: str = "",
 ) -> Markup | None:  # fmt: skip
-    """Curves over one axis. `log_y` None takes a log axis where the values span more than a factor of 4.
+    """Curves over one axis. `log_y` None takes a log axis where the values span more than a factor of 4. `places` are
+    what is written below the axis and where, in the place of round numbers.
 
     None when there is no point to draw.
     """
@@ -56,7 +57,7 @@ def line_chart(
             return None
     across = [x for line in kept for x, _ in line.points]
     left, right = min(0.0, *across), max(across)
-    x_ticks = [tick for tick in _ticks(left, right) if left <= tick <= right]
+    places = places or [Mark(tick, _whole(tick)) for tick in _ticks(left, right)]
     y_ticks = _log_ticks(min(values), max(values)) if log_y else _ticks(min(values), max(values))
     scale_y = math.log10 if log_y else float
     low, high = (scale_y(v) for v in _ends(y_ticks, values))
@@ -72,9 +73,10 @@ def line_chart(
         _, y = at(left, tick)
         parts.append(h("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=_px(y), y2=_px(y), class_="grid"))
         parts.append(_text(number(tick, digits), _LEFT - 8, y + 4, "end"))
-    for tick in x_ticks:
-        x, _ = at(tick, y_ticks[0])
-        parts.append(_text(_whole(tick), x, _HEIGHT - _BOTTOM + 18, "middle"))
+    for place in places:
+        if left <= place.at <= right:
+            x, _ = at(place.at, y_ticks[0])
+            parts.append(_text(place.name, x, _HEIGHT - _BOTTOM + 18, "middle"))
     for mark in marks:
         if left <= mark.at <= right:
             x, _ = at(mark.at, y_ticks[0])

@@ -85,9 +85,11 @@ def _curve(found: SizedPage, say: Say) -> Markup | None:
         line(say("size half"), [one.half for one in found.tried]),
     ]
     marks = [Mark(math.log2(found.verdict.code_size), say("size answer", size=found.verdict.code_size))]
+    powers = range(math.floor(math.log2(max(one.size for one in found.tried))) + 1)
     return line_chart(
-        lines, x_label=say("size axis"), y_label=say("size error"), marks=marks, described=say("size curve")
-    )
+        lines, x_label=say("size axis"), y_label=say("size error"), marks=marks, described=say("size curve"),
+        places=[Mark(power, count(2**power)) for power in powers],
+    )  # fmt: skip
 
 
 def _table(found: SizedPage, say: Say) -> Markup:
@@ -97,13 +99,19 @@ def _table(found: SizedPage, say: Say) -> Markup:
         rows.append([
             count(one.size), number(interval.value), spread(interval) or "", number(one.pca),
             number(one.error / one.training, 2) if one.training > 0 else "", f"{one.memorised:.0%}",
-            len(one.errors), say("size falls" if one.falling else "size stopped"),
+            len(one.errors), say(_state(one)),
         ])  # fmt: skip
     head = (
         say("size values"), say("size held out"), "95 %", "PCA", say("size gap"), say("size memorised"),
         say("size seeds"), say("size state"),
     )  # fmt: skip
     return table(head, rows, numbers=range(1, 7))
+
+
+def _state(one: Tried) -> str:
+    if math.isnan(one.half):
+        return "size one round"
+    return "size falls" if one.falling else "size stopped"
 
 
 def _interval(one: Tried) -> Interval:
