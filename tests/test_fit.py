@@ -111,6 +111,15 @@ def test_training_may_go_on_with_another_option_that_leaves_the_weights_as_they_
     assert on.judgement.network.errors.mean() < 1.1 * once.judgement.network.errors.mean()
 
 
+def test_the_card_says_what_was_chosen_for_what_was_not_said(digits):
+    card = narrows.fit(digits, steps=1, code_size=6).model.card
+    rows = card["data"]["examples"]["training"]
+    assert (card["training"]["learning_rate"], card["training"]["batch_size"]) == (0.004, rows // 10)
+    assert narrows.fit(digits, steps=1, task="denoise", n_nodes=(8, 8)).model.card["training"]["learning_rate"] == 0.001
+    told = narrows.fit(digits, steps=1, code_size=6, learning_rate=0.02, batch_size=7).model.card["training"]
+    assert (told["learning_rate"], told["batch_size"]) == (0.02, 7)
+
+
 def test_moved_pictures_teach_otherwise_but_are_judged_as_they_are(digits):
     still = narrows.fit(digits, steps=10)
     moved = narrows.fit(digits, steps=10, shift=1, mirror=True)

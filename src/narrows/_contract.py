@@ -161,8 +161,8 @@ class AbstractArchitecture(ABC):
         return None
 
     def encoder(self, n_out: int, grid: bool = False) -> nn.Module:
-        """B C+extra H W -> B n_out, or B n_out h w for a grid. Where it has a method `learn`, this is told up to 1024
-        inputs before step 0 (`nn.blocks.Centred`)."""
+        """B C+extra H W -> B n_out, or B n_out h w for a grid. Where it has a method `learn_mean`, this is told up to
+        1024 inputs before step 0 (`nn.blocks.Centred`)."""
         raise NotImplementedError
 
     def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
@@ -220,8 +220,8 @@ class AbstractAutoencoder(Trainable):
         mean = facts.mean if facts.mean.shape == self.offset.shape else facts.mean.mean(dim=(1, 2), keepdim=True)
         self.offset.copy_(self.loss.unlink(mean))
         for part in self.modules():
-            if learn := getattr(part, "learn", None):
-                learn(facts.some)
+            if learn_mean := getattr(part, "learn_mean", None):
+                learn_mean(facts.some)
 
     def encode(self, x: Tensor) -> Tensor:
         """B C+extra H W -> B D, or B D h w for a grid: the code that is kept, deterministic."""

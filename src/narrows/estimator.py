@@ -261,7 +261,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         )
         model.eval()
         model.card["data"] = {"examples": {"training": count}, "range": None if scale is None else list(scale)}
-        model.card["training"] = {**config.as_dict(), **outcome.plan._asdict()}
+        model.card["training"] = {**config.as_dict(), **outcome.plan._asdict(), "learning_rate": config.rate}
         return outcome.history
 
     def _keep(

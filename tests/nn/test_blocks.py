@@ -17,13 +17,13 @@ EXAMPLES = (
 def test_every_value_has_its_own_mean():
     centre = Centred((2, 6, 5))
     assert torch.equal(centre(EXAMPLES), EXAMPLES)
-    centre.learn(EXAMPLES)
+    centre.learn_mean(EXAMPLES)
     torch.testing.assert_close(centre(EXAMPLES).mean(0), torch.zeros(2, 6, 5), atol=1e-6, rtol=0)
 
 
 def test_or_every_channel_has_one_at_all_places_of_a_picture_of_any_size():
     centre = Centred((2, 1, 1))
-    centre.learn(EXAMPLES)
+    centre.learn_mean(EXAMPLES)
     shifted = centre(EXAMPLES)
     torch.testing.assert_close(shifted.mean((0, 2, 3)), torch.zeros(2), atol=1e-6, rtol=0)
     torch.testing.assert_close(EXAMPLES - shifted, centre.mean.expand_as(EXAMPLES), atol=1e-6, rtol=0)
@@ -34,7 +34,7 @@ def test_or_every_channel_has_one_at_all_places_of_a_picture_of_any_size():
 def test_rows_of_a_table_have_a_mean_for_each_column(size):
     rows = torch.arange(4.0 * size).view(4, size)
     centre = Centred((size,))
-    centre.learn(rows)
+    centre.learn_mean(rows)
     assert torch.equal(centre.mean, rows.mean(0))
 
 

@@ -199,6 +199,27 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     assert same(again, uninterrupted()) and not made
 
 
+def test_a_run_goes_on_with_the_batch_that_was_chosen_for_it(tmp_path):
+    changes = {"batch_size": None, "epochs": 20, **EVERY_WAY}
+    whole, outcome = learn(**changes)
+    assert outcome.plan.batch_size == 8
+    with Run.open(tmp_path) as run, pytest.raises(RunStopped):
+        learn(run=run, progress=stop_at(30, signal.SIGINT), **changes)
+    with Run.open(tmp_path) as run:
+        again, resumed = learn(Small(seed=9), run=run, **changes)
+    assert resumed.plan == outcome.plan and same(weights(again), weights(whole))
+
+
+def test_a_run_of_a_version_that_kept_no_batch_is_refused_with_what_to_do(tmp_path):
+    with Run.open(tmp_path) as run, pytest.raises(RunStopped):
+        learn(run=run, progress=stop_at(40, signal.SIGINT))
+    plan = json.loads((tmp_path / "run.json").read_text())
+    del plan["batch_size"]
+    (tmp_path / "run.json").write_text(json.dumps(plan))
+    with Run.open(tmp_path) as run, pytest.raises(BadRun, match="older narrows; begin anew with --force"):
+        learn(Small(seed=9), run=run)
+
+
 def test_an_early_stop_is_an_end(tmp_path):
     changes = {"patience": 1, "learning_rate": 0.3, "steps": 400, "evaluations": 40}
     with Run.open(tmp_path) as run:

@@ -195,7 +195,9 @@ def train_model(
         run=run,
         progress=progress,
     )
-    return outcome.history, outcome.plan._asdict() | {"best_step": outcome.best_step}
+    return outcome.history, outcome.plan._asdict() | {
+        "best_step": outcome.best_step, "learning_rate": config.rate,
+    }  # fmt: skip
 
 
 def train_twin(

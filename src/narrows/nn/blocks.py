@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 class Centred(nn.Sequential):
     """Layers that are shown x - mean: every value's, or every channel's over all places. The mean is the data's, once
-    `learn` was told some, and 0 before.
+    `learn_mean` was told some, and 0 before.
 
     Values that are all above 0 move every weight of a node the same way, and its sum by as many times that as there
     are values. LeCun et al. 1998, "Efficient BackProp", section 4.3.
@@ -22,7 +22,7 @@ class Centred(nn.Sequential):
         super().__init__(*layers)
         self.register_buffer("mean", torch.zeros(shape))
 
-    def learn(self, inputs: Tensor) -> None:
+    def learn_mean(self, inputs: Tensor) -> None:
         """Take the mean of B C H W, or B D."""
         alike = [axis for axis, size in enumerate(self.mean.shape, 1) if size == 1]
         self.mean.copy_(inputs.mean([0, *alike]).view_as(self.mean))

@@ -137,7 +137,11 @@ class _Training:
     def _plan(self) -> Plan:
         """The number of steps and the batch: as stored where the run has begun, else measured now and stored."""
         stored = self.run.plan if self.run else None
-        if stored is not None and "total" in stored:
+        if self.run and stored is not None and "total" in stored:
+            if "batch_size" not in stored:
+                raise BadRun(
+                    f"{self.run.folder} was begun by an older narrows; begin anew with --force, or take another --out"
+                )
             return Plan(**{name: stored[name] for name in Plan._fields})
 
         def measure(seconds: float, batch_size: int) -> tuple[float, float]:
