@@ -200,14 +200,20 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
 
 
 def test_a_run_goes_on_with_the_batch_that_was_chosen_for_it(tmp_path):
-    changes = {"batch_size": None, "epochs": 20, **EVERY_WAY}
+    sizes = set()
+
+    def make(indices: torch.Tensor, step: object) -> Batch:
+        sizes.add(len(indices))
+        return noisy(small_net.data()[:LEARNED])(indices, step)  # type: ignore[arg-type]
+
+    changes = {"batch_size": None, "epochs": 20, "make": make, **EVERY_WAY}
     whole, outcome = learn(**changes)
     assert outcome.plan.batch_size == 8
     with Run.open(tmp_path) as run, pytest.raises(RunStopped):
         learn(run=run, progress=stop_at(30, signal.SIGINT), **changes)
     with Run.open(tmp_path) as run:
         again, resumed = learn(Small(seed=9), run=run, **changes)
-    assert resumed.plan == outcome.plan and same(weights(again), weights(whole))
+    assert resumed.plan == outcome.plan and same(weights(again), weights(whole)) and sizes == {8}
 
 
 def test_a_run_of_a_version_that_kept_no_batch_is_refused_with_what_to_do(tmp_path):
