@@ -116,11 +116,11 @@ def _take_weights(model: Model, place: str) -> None:
     for part in ("kind", "architecture", "shape", "target_shape"):
         if part == "kind" and model.kind == other.kind and _shapes(model) == _shapes(other):
             continue
-        mine, its = model.card.get(part), other.card.get(part)
-        if mine != its and not (part == "shape" and model.net_facts.any_size):
+        asked, its = model.card.get(part), other.card.get(part)
+        if asked != its and not (part == "shape" and model.net_facts.any_size):
             raise BadPairing(
-                f"training cannot begin with {place}: its {part} is {its}, and {mine} was asked for; ask for the same, "
-                f"or leave out --from"
+                f"training cannot begin with {place}: its {part} is {its}, and {asked} was asked for; ask for the "
+                f"same, or leave out --from"
             )
     kept = tuple(f"{name}." for name in model.autoencoder.training_only)  # not in the file: these begin anew
     mine = {name: value for name, value in model.autoencoder.state_dict().items() if name.startswith(kept or ("\0",))}

@@ -25,7 +25,7 @@ from narrows.model.standardise import Standardise
 from narrows.priors.normal import Normal
 from narrows.training.config import TrainingConfig
 from narrows.training.seeds import generator
-from narrows.using.sample import RATE, fit_prior
+from narrows.using.sample import fit_prior
 
 MOST_LEARNED, MOST_JUDGED, MOST_DRAWN = 10_000, 10_000, 2_000
 """Examples whose codes a probe and a prior learn from, that judge, and that are drawn."""
@@ -164,8 +164,8 @@ class Bench:
         name = next((name for name in _PREFERRED if name in fit), fit[0])
         name = "normal" if name == "mixture" and len(codes) < 200 else name
         config = TrainingConfig(
-            minutes=max(0.02, _PRIOR_SHARE * minutes), batch_size=min(64, len(codes)), learning_rate=RATE,
-            seed=self.seed, evaluations=3, precision="32-true",
+            minutes=max(0.02, _PRIOR_SHARE * minutes), batch_size=min(64, len(codes)), seed=self.seed, evaluations=3,
+            precision="32-true",
         )  # fmt: skip
         fit_prior(model, codes, name, seed=self.seed, config=config)
         return name

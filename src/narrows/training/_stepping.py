@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -40,16 +39,21 @@ class Stepper:
     """
 
     def __init__(
-        self, module: Trainable, supply: Supply, config: TrainingConfig, smaller: Callable[[int, int], None]
+        self,
+        module: Trainable,
+        supply: Supply,
+        config: TrainingConfig,
+        batch_size: int,
+        smaller: Callable[[int, int], None],
     ) -> None:
         from lightning_fabric import Fabric  # costs more than torch itself
 
         self.module, self.supply, self.config, self.smaller = module, supply, config, smaller
-        self.micro = config.micro_batch or config.batch
+        self.resize(batch_size)
         self._order: tuple[int, Tensor] | None = None
         device = _device.choose(config.device)
         convolutional = _is_convolutional(module)
-        precision = choose_precision(config.precision, device, module, min(self.micro, config.batch))
+        precision = choose_precision(config.precision, device, module, min(self.micro, batch_size))
         mixed = precision == "bf16-mixed"
         if mixed:
             from narrows.training._precision import KeepInputs
@@ -73,9 +77,8 @@ class Stepper:
 
     def resize(self, batch_size: int) -> None:
         """Take so many examples a step from here on."""
-        if batch_size != self.config.batch_size:
-            self.config = replace(self.config, batch_size=batch_size)
-            self.micro = self.config.micro_batch or batch_size
+        self.batch_size = batch_size
+        self.micro = self.config.micro_batch or batch_size
 
     def take(self, index: int, total: int, rate: float) -> dict[str, float] | None:
         """Step number `index` (from 0) of `total`, for every turn, at learning rate `rate`.
@@ -101,7 +104,7 @@ class Stepper:
 
     def score(self, validation: Supply, index: int, total: int) -> float:
         """Mean validation loss of the averaged weights, with the same random numbers every time."""
-        summed, count, size = 0.0, validation.count, self.config.batch
+        summed, count, size = 0.0, validation.count, self.batch_size
         self.module.eval()
         # no_grad, not inference_mode: contractive losses take a gradient inside.
         with torch.no_grad(), self.average.applied():
@@ -197,7 +200,7 @@ class Stepper:
 
     def _indices(self, index: int) -> Tensor:
         """Which examples step number `index` learns from: a permutation a pass, wrapped around the edges."""
-        wanted, count = self.config.batch, self.supply.count
+        wanted, count = self.batch_size, self.supply.count
         position, parts = index * wanted, []
         while wanted > 0:
             epoch, offset = divmod(position, count)

@@ -81,11 +81,6 @@ class TrainingConfig:
             raise BadOption(f"precision={self.precision!r}; it takes auto, 32-true, 64-true or bf16-mixed")
 
     @property
-    def batch(self) -> int:
-        """Examples per step."""
-        return self.batch_size or USUAL_BATCH
-
-    @property
     def rate(self) -> float:
         """The highest learning rate."""
         return self.learning_rate or USUAL_RATE

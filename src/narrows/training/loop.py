@@ -18,7 +18,6 @@ import math
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple, NoReturn
 
 from torch import Tensor
@@ -71,7 +70,7 @@ def train(
     if not module.turns:
         module.start(facts() if facts else _no_facts(module))
         module.eval()
-        return Outcome(Plan(0, 1, 1, config.batch), History(), 0)
+        return Outcome(Plan(0, 1, 1, usual_batch(config, supply.count)), History(), 0)
     return _Training(module, supply, validation, config, facts, run, progress).go()
 
 
@@ -102,8 +101,8 @@ class _Training:
         resumed = self.run.load() if self.run else None
         if resumed is None and self.facts is not None:
             self.module.start(self.facts())
-        usual = replace(self.config, batch_size=usual_batch(self.config, self.supply.count))
-        self.stepper = Stepper(self.module, self.supply, usual, self._say_smaller)
+        usual = usual_batch(self.config, self.supply.count)
+        self.stepper = Stepper(self.module, self.supply, self.config, usual, self._say_smaller)
         self.plan = self._plan()
         self.stepper.resize(self.plan.batch_size)
         if resumed is None:

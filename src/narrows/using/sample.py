@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -13,8 +15,8 @@ from narrows.training.config import TrainingConfig
 from narrows.training.loop import Supply, train
 from narrows.training.seeds import generator
 
-RATE = 1e-3
-"""Highest learning rate of priors that are trained."""
+_RATE = 1e-3
+"""Highest learning rate of priors that are trained, unless said otherwise."""
 _STEPS = 2000
 """Of priors that learn by gradient, 256 codes each, unless said otherwise: one to three minutes on two cores."""
 _HELD_OUT = 0.1
@@ -49,9 +51,8 @@ def fit_prior(
     elif not torch.isfinite(codes).all():
         raise BadData("there are codes that are not numbers; the model is broken, so fit it anew")
     prior = prior.to(model.autoencoder.offset.dtype)
-    config = config or TrainingConfig(
-        steps=_STEPS, batch_size=min(256, len(codes)), learning_rate=RATE, seed=seed, precision="32-true"
-    )
+    config = config or TrainingConfig(steps=_STEPS, batch_size=min(256, len(codes)), seed=seed, precision="32-true")
+    config = replace(config, learning_rate=config.learning_rate or _RATE)
     order = torch.randperm(len(codes), generator=generator(seed, "prior split"))
     held = codes[order[: round(_HELD_OUT * len(codes))]]
     learned = codes[order[len(held) :]]
