@@ -336,7 +336,8 @@ def classifier(args: argparse.Namespace, found: Digits) -> tuple[FeatureSpace, f
         net = Classifier()
     labels = torch.from_numpy(found.train_labels.astype(np.int64))
     supply = Supply(len(labels), lambda at, step: Batch(move(found.train[at], 2, step.generator), labels[at]))
-    config = TrainingConfig(**({"steps": 20} if args.quick else {"epochs": 8}), batch_size=128, precision="32-true")
+    budget = {"steps": 20} if args.quick else {"epochs": 8}
+    config = TrainingConfig(**budget, batch_size=128, learning_rate=1e-3, precision="32-true")
     facts = DataFacts(len(labels), found.train.mean(0), found.train[:100], generator(0, "facts"))
     with Run.open(args.out / "classifier") as run:
         train(net, supply, None, config, facts=lambda: facts, run=run)
