@@ -44,8 +44,11 @@ CERTAIN = 1e-6
 
 
 def plain(args: argparse.Namespace, **more: Any) -> dict[str, Any]:
-    """Settings of every row: nothing held back, nothing stopped early."""
-    same = {"architecture": "mlp", "loss": "mse", "steps": args.steps, "validation": 0.0, "precision": args.precision}
+    """Settings of every row: nothing held back, nothing stopped early, begun at random."""
+    same: dict[str, Any] = {
+        "architecture": "mlp", "loss": "mse", "steps": args.steps, "validation": 0.0, "precision": args.precision,
+        "options": {"start": "random"}, "learning_rate": 1e-3,
+    }  # fmt: skip
     return {**same, **more}
 
 

@@ -108,7 +108,7 @@ def contractive(at: Workshop) -> np.ndarray:
 def denoising(at: Workshop) -> np.ndarray:
     hidden = at.shown * (np.random.default_rng(SEED).random(at.shown.shape) >= 0.3)
     twin = at.fit("undercomplete", 2500, code_size=16)
-    model = at.fit("denoising", 2500, code_size=16, options={"amount": 0.3})
+    model = at.fit("denoising", 2500, code_size=16, options={"amount": 0.6})
     back = (net.reconstruct(hidden.astype(np.float32)) for net in (twin, model))
     return sheet(hidden, None, *back, None, at.shown)
 

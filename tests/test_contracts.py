@@ -95,10 +95,11 @@ def build(pairing, shape=None, seed=0, code_size=CODE, **more):
 
 
 def examples(shape, count=ROWS, seed=0):
-    """Two hidden causes: pictures in [0, 1], or columns on scales from 0.01 to 1000."""
+    """Two hidden causes, which no linear code tells: pictures in [0, 1], or columns on scales from 0.01 to 1000."""
     draw = torch.Generator().manual_seed(seed)
     causes = torch.rand((count, 2), generator=draw)
     mixed = causes @ torch.rand((2, int(np.prod(shape))), generator=torch.Generator().manual_seed(99)) / 2
+    mixed = (1 + torch.sin(8 * mixed)) / 2
     if len(shape) == 1:
         mixed = mixed * torch.logspace(-2, 3, shape[0]) + 5
     return mixed.reshape(count, *shape)

@@ -74,8 +74,9 @@ def test_binary_pictures_get_cross_entropy_and_a_reason(digits):
 
 
 def test_training_begins_with_the_weights_of_another_model(fitted, digits):
-    alone = narrows.fit(digits, steps=2, code_size=6)
-    begun = narrows.fit(digits, steps=2, code_size=6, begin_with=str(fitted.folder))
+    settings = {"steps": 2, "code_size": 6, "options": {"start": "random"}}
+    alone = narrows.fit(digits, **settings)
+    begun = narrows.fit(digits, **settings, begin_with=str(fitted.folder))  # which began otherwise: that is no matter
     assert begun.judgement.network.errors.mean() < 0.5 * alone.judgement.network.errors.mean()
 
 

@@ -34,7 +34,7 @@ def main() -> None:
     for task in args.tasks.split(","):
         fitted = narrows.fit(
             both, task=task, kind="undercomplete", architecture="mlp", code_size=args.code_size, steps=args.steps,
-            held_out=0.2, twin=False, options=DAMAGE[task],
+            held_out=0.2, twin=False, options={"start": "random", **DAMAGE[task]},
         )  # fmt: skip
         assert fitted.judgement is not None  # a fifth is held out
         judged = fitted.judgement

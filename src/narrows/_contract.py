@@ -67,6 +67,8 @@ class DataFacts(NamedTuple):
     some: Tensor
     """Up to 1024 inputs as the net will see them: B C+extra H W, or B D."""
     generator: torch.Generator
+    targets: Tensor | None = None
+    """What should come out for each of them: B C H W, or B D. None: what went in."""
 
 
 class Trainable(nn.Module, ABC):

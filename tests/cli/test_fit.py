@@ -46,7 +46,8 @@ def test_the_four_hyperparameters_reach_the_model(run, digits, tmp_path):
     assert ran.code == 0
     found = card(tmp_path / "m")
     assert found["kind"]["options"]["code_size"] == 5
-    assert found["architecture"] == {"name": "mlp", "options": {"n_layers": 3, "n_nodes": [16, 8]}}
+    options = {"n_layers": 3, "n_nodes": [16, 8], "start": "linear"}
+    assert found["architecture"] == {"name": "mlp", "options": options}
     assert found["loss"] == "l1"
     assert found["training"]["seed"] == 3
 

@@ -37,10 +37,12 @@ def test_a_model_is_rebuilt_from_its_card_alone():
     ("settings", "kind", "architecture"),
     [
         ({"shape": (1, 32, 32)}, "undercomplete", "mlp"),
-        ({"shape": (1, 33, 32)}, "undercomplete", "conv"),
+        ({"shape": (3, 73, 73)}, "undercomplete", "mlp"),
+        ({"shape": (3, 74, 74)}, "undercomplete", "conv"),
         ({"shape": (6,)}, "undercomplete", "mlp"),
         ({"shape": (1, 64, 64), "task": "denoise"}, "direct", "unet"),
-        ({"shape": (1, 64, 64), "task": "denoise", "code_size": 8}, "undercomplete", "conv"),
+        ({"shape": (1, 64, 64), "task": "denoise", "code_size": 8}, "undercomplete", "mlp"),
+        ({"shape": (1, 200, 100), "task": "denoise", "code_size": 8}, "undercomplete", "conv"),
         ({"shape": (1, 64, 64), "task": "denoise", "architecture": "mlp"}, "undercomplete", "mlp"),
     ],
 )

@@ -69,7 +69,11 @@ def fitted(**more):
 
 def test_a_collapsed_code_is_said_once_in_the_remarks_and_as_an_event():
     found, events = fitted(
-        kind="variational", code_size=4, options={"beta": 1e4, "warmup": 0.0}, learning_rate=0.03, clip=0
+        kind="variational",
+        code_size=4,
+        learning_rate=0.03,
+        clip=0,
+        options={"beta": 1e4, "warmup": 0.0, "start": "random"},
     )
     told = [remark for remark in found.history.remarks if "says almost nothing" in remark]
     assert len(told) == 1

@@ -114,9 +114,10 @@ def _take_weights(model: Model, place: str) -> None:
     and not the weights (beta, how many samples) may be others. Raises BadPairing, BadModelFile."""
     other = load_model(place_of(place))
     for part in ("kind", "architecture", "shape", "target_shape"):
-        if part == "kind" and model.kind == other.kind and _shapes(model) == _shapes(other):
-            continue
         asked, its = model.card.get(part), other.card.get(part)
+        options_only = part in ("kind", "architecture") and model.card[part]["name"] == other.card[part]["name"]
+        if options_only and _shapes(model) == _shapes(other):
+            continue
         if asked != its and not (part == "shape" and model.net_facts.any_size):
             raise BadPairing(
                 f"training cannot begin with {place}: its {part} is {its}, and {asked} was asked for; ask for the "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Literal
 
 from torch import nn
 
@@ -14,17 +15,39 @@ from narrows._contract import AbstractArchitecture, Plan
 from narrows._errors import BadOption
 from narrows.architectures._plans import halving, widths_from
 from narrows.nn.blocks import Centred
+from narrows.nn.linear_start import mark_linear
 
 _FEW_VALUES = 256
 _WIDEST = 1024
+_MANY_VALUES = 4096
+"""Beyond, the first layer is half as wide: with 64x64 in colour it has 6 million weights each way as it is."""
 _NARROWEST_FIRST = 64
 
 
 class MLP(AbstractArchitecture):
-    """`n_nodes` halve from layer to layer on the way to the code; the decoder mirrors them."""
+    """`n_nodes` halve from layer to layer on the way to the code; the decoder mirrors them.
+
+    `start`: `linear` begins, where the kind's code allows it, as the best linear code, which is PCA (as much of it as
+    half of the narrowest layer has room for); `random` as weights are drawn.
+    """
 
     offers = frozenset({"vector"})
     accepts = frozenset({"picture", "table"})
+
+    def __init__(
+        self,
+        *,
+        shape: tuple[int, ...],
+        extra: int = 0,
+        target_shape: tuple[int, ...] | None = None,
+        n_layers: int | None = None,
+        n_nodes: int | tuple[int, ...] | None = None,
+        start: Literal["linear", "random"] = "linear",
+    ) -> None:
+        super().__init__(shape=shape, extra=extra, target_shape=target_shape, n_layers=n_layers, n_nodes=n_nodes)
+        if start not in ("linear", "random"):
+            raise BadOption(f"start={start!r}; it takes linear or random: --set start=linear")
+        self.start = start
 
     @classmethod
     def plan(
@@ -34,19 +57,22 @@ class MLP(AbstractArchitecture):
         n_nodes: int | tuple[int, ...] | None = None,
         code_size: int | None = None,
     ) -> Plan:
-        """Four layers from 256 values on, else three; the first as wide as the data's next power of two, 64 to 1024."""
+        """Four layers from 256 values on, else three; the first as wide as the data's next power of two, 64 to 1024,
+        or 512 beyond 4,096 values; none narrower than two nodes for every value of the code."""
         values = math.prod(shape)
         layers = 4 if values >= _FEW_VALUES else 3
-        first = min(_WIDEST, max(_NARROWEST_FIRST, 2 ** math.ceil(math.log2(max(values, 1)))))
+        widest = _WIDEST if values <= _MANY_VALUES else _WIDEST // 2
+        first = min(widest, max(_NARROWEST_FIRST, 2 ** math.ceil(math.log2(max(values, 1)))))
+        code = code_size or 1
         plan = widths_from(
             n_layers,
             n_nodes,
             default_layers=(layers, f"{values} values are {'many' if layers == 4 else 'few'}"),
             default_first=(
                 first,
-                f"the next power of two to {values} values, between {_NARROWEST_FIRST} and {_WIDEST}",
+                f"the next power of two to {values} values, between {_NARROWEST_FIRST} and {widest}",
             ),
-            rule=lambda start, count: halving(start, count, floor=code_size or 1),
+            rule=lambda start, count: halving(start, count, floor=max(code, min(start, 2 * code))),
         )
         if (
             code_size is not None
@@ -62,11 +88,17 @@ class MLP(AbstractArchitecture):
 
     def encoder(self, n_out: int, grid: bool = False) -> nn.Module:
         shape = (self.shape[0] + self.extra, *self.shape[1:])
-        return Centred(shape, nn.Flatten(), *_stack((math.prod(shape), *self.n_nodes, n_out)))
+        return self._started(Centred(shape, nn.Flatten(), *_stack((math.prod(shape), *self.n_nodes, n_out))))
 
     def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
         values = math.prod(self.target_shape)
-        return nn.Sequential(*_stack((n_in, *reversed(self.n_nodes), values)), nn.Unflatten(1, self.target_shape))
+        layers = _stack((n_in, *reversed(self.n_nodes), values))
+        return self._started(nn.Sequential(*layers, nn.Unflatten(1, self.target_shape)))
+
+    def _started(self, module: nn.Sequential) -> nn.Module:
+        if self.start == "linear":
+            mark_linear(module)
+        return module
 
 
 def _stack(sizes: tuple[int, ...]) -> list[nn.Module]:

@@ -9,8 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from narrows._contract import AbstractArchitecture, AbstractAutoencoder, DataFacts, Step
+from narrows.nn.linear_start import begin_linear
 from narrows.nn.losses import AbstractLoss
 
+_LEAST_REST = 1e-4
+"""Variance of a value that a linear code leaves, at least: a hundredth of full range each way."""
 _LIMIT = 10.0
 """exp(+-10 / 2) standard deviations: beyond it only overflow is to be had."""
 
@@ -62,9 +65,23 @@ class GaussianCode(AbstractAutoencoder):
         self.log_scale = nn.Parameter(torch.zeros(()), requires_grad=loss.name != "bce")
 
     def start(self, facts: DataFacts) -> None:
-        """Also: the likelihood's scale begins at the spread of the data around their mean."""
+        """Also: the likelihood's scale begins at the spread of the data around their mean; or, where the net can begin
+        as the best linear code (nn/linear_start.py), at what that leaves, and the code as surely as that tells it:
+        probabilistic PCA, Tipping & Bishop 1999."""
         super().start(facts)
         set_scale(self.log_scale, facts)
+        found = begin_linear(self, facts, even=False)
+        if found is None:
+            return
+        with torch.no_grad():
+            if self.loss.name == "bce":
+                rest = (facts.mean * (1 - facts.mean)).mean().clamp_min(_LEAST_REST)
+            else:
+                rest = torch.tensor(found.rest).clamp_min(_LEAST_REST)
+                self.log_scale.copy_(0.5 * rest.log())
+            told = found.up.square().sum(0) * found.variances / rest
+            last = list(self.encoder)[-1]  # type: ignore[arg-type]
+            last.bias[self.code_size :][: len(told)] = -torch.log1p(told)
 
     def encode(self, x: Tensor) -> Tensor:
         return self.posterior(x)[0]

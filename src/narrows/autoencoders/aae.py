@@ -12,28 +12,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from narrows._contract import AbstractArchitecture, AbstractAutoencoder, Batch, Step
+from narrows._contract import AbstractArchitecture, Batch, Step
 from narrows._errors import BadOption
+from narrows.autoencoders._plain import PlainCode
 from narrows.nn.losses import AbstractLoss
 
 _CRITIC_NODES = 256
 _SLOPE_WEIGHT = 0.1
 
 
-class AAE(AbstractAutoencoder):
+class AAE(PlainCode):
     """Loss: reconstruction + weight * how surely the critic knows the codes for codes. Judged by reconstruction alone:
     what a game's loss says moves with the opponent."""
 
     gives = frozenset({"code", "draw"})
+    even = False
     critics = ("critic",)
     training_only = ("critic",)
 
     def __init__(self, *, net: AbstractArchitecture, loss: AbstractLoss, code_size: int, weight: float = 0.01) -> None:
-        super().__init__(net=net, loss=loss)
+        super().__init__(net=net, loss=loss, code_size=code_size)
         if not 0 <= weight < math.inf:
             raise BadOption(f"weight={weight}; it takes 0 or more: --set weight=0.01")
-        self.encoder = net.encoder(code_size)
-        self.decoder = net.decoder(code_size)
         self.critic = nn.Sequential(
             nn.Linear(code_size, _CRITIC_NODES), nn.SiLU(),
             nn.Linear(_CRITIC_NODES, _CRITIC_NODES), nn.SiLU(),
@@ -65,12 +65,6 @@ class AAE(AbstractAutoencoder):
         steep = slope.square().sum(1).mean()
         right = 0.5 * ((true > 0).to(x.dtype).mean() + (false < 0).to(x.dtype).mean())
         return {"loss": wrong + 0.5 * _SLOPE_WEIGHT * steep, "right": right, "slope": steep}
-
-    def encode(self, x: Tensor) -> Tensor:
-        return self.encoder(x)
-
-    def decode_raw(self, code: Tensor) -> Tensor:
-        return self.decoder(code) + self.offset
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
         """n codes from N(0, I): n D."""

@@ -17,8 +17,9 @@ import math
 import torch
 from torch import Tensor
 
-from narrows._contract import AbstractArchitecture, AbstractAutoencoder, Batch, DataFacts, Step
+from narrows._contract import AbstractArchitecture, Batch, DataFacts, Step
 from narrows._errors import BadOption
+from narrows.autoencoders._plain import PlainCode
 from narrows.nn.losses import AbstractLoss
 
 _MEMORY = 0.95
@@ -26,7 +27,7 @@ _MEMORY = 0.95
 _LEAST = 1e-8
 
 
-class Contractive(AbstractAutoencoder):
+class Contractive(PlainCode):
     """Loss: reconstruction + weight * |dcode/dx|^2 / variance of the code.
 
     `reach`: standard deviation of the noise that moves the input, for a quotient of differences; with 0 it is the
@@ -47,15 +48,13 @@ class Contractive(AbstractAutoencoder):
         probes: int = 1,
         reach: float = 0.1,
     ) -> None:
-        super().__init__(net=net, loss=loss)
+        super().__init__(net=net, loss=loss, code_size=code_size)
         if not 0 <= weight < math.inf:
             raise BadOption(f"weight={weight}; it takes 0 or more: --set weight=0.001")
         if not 0 <= probes <= 10_000:
             raise BadOption(f"probes={probes}; it takes 1 or more, or 0 for the exact Jacobian: --set probes=1")
         if not 0 <= reach < math.inf:
             raise BadOption(f"reach={reach}; it takes 0 (the derivative) or more: --set reach=0.1")
-        self.encoder = net.encoder(code_size)
-        self.decoder = net.decoder(code_size)
         self.weight, self.probes, self.reach = weight, probes, reach
         self.register_buffer("variance", torch.ones(()))
 
@@ -78,12 +77,6 @@ class Contractive(AbstractAutoencoder):
         error = self.loss(self.decode_raw(code), batch.target, batch.weight).mean()
         moved = norm / self._variance(code)
         return {"loss": error + self.weight * moved, "error": error, "jacobian": norm, "moved": moved}
-
-    def encode(self, x: Tensor) -> Tensor:
-        return self.encoder(x)
-
-    def decode_raw(self, code: Tensor) -> Tensor:
-        return self.decoder(code) + self.offset
 
     def jacobian_norm(self, x: Tensor, code: Tensor, generator: torch.Generator, *, create_graph: bool) -> Tensor:
         """B: |dcode/dx|^2, where `code` was computed from `x` with gradients on; exact for `probes=0`."""

@@ -11,22 +11,21 @@ import math
 import torch
 from torch import Tensor
 
-from narrows._contract import AbstractArchitecture, AbstractAutoencoder, Batch, Step
+from narrows._contract import AbstractArchitecture, Batch, Step
 from narrows._errors import BadOption
+from narrows.autoencoders._plain import PlainCode
 from narrows.nn.losses import AbstractLoss
 
 
-class RAE(AbstractAutoencoder):
+class RAE(PlainCode):
     """Loss: reconstruction + beta * mean(code^2) / 2 + decay * the decoder's mean squared weight."""
 
     def __init__(
         self, *, net: AbstractArchitecture, loss: AbstractLoss, code_size: int, beta: float = 1e-4, decay: float = 0.1
     ) -> None:
-        super().__init__(net=net, loss=loss)
+        super().__init__(net=net, loss=loss, code_size=code_size)
         if not (0 <= beta < math.inf and 0 <= decay < math.inf):
             raise BadOption(f"beta={beta}, decay={decay}; both take 0 or more: --set beta=1e-4")
-        self.encoder = net.encoder(code_size)
-        self.decoder = net.decoder(code_size)
         self.beta, self.decay = beta, decay
 
     def losses(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
@@ -41,9 +40,3 @@ class RAE(AbstractAutoencoder):
             "size": size,
             "weights": smooth,
         }
-
-    def encode(self, x: Tensor) -> Tensor:
-        return self.encoder(x)
-
-    def decode_raw(self, code: Tensor) -> Tensor:
-        return self.decoder(code) + self.offset

@@ -11,25 +11,25 @@ import math
 import torch
 from torch import Tensor
 
-from narrows._contract import AbstractArchitecture, AbstractAutoencoder, Batch, Step
+from narrows._contract import AbstractArchitecture, Batch, Step
 from narrows._errors import BadOption
+from narrows.autoencoders._plain import PlainCode
 from narrows.nn.losses import AbstractLoss
 
 _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Kernel widths, in units of the squared distance to be expected between two codes."""
 
 
-class WAE(AbstractAutoencoder):
+class WAE(PlainCode):
     """Loss: reconstruction + weight * MMD(codes, N(0, I))."""
 
     gives = frozenset({"code", "draw"})
+    even = False
 
     def __init__(self, *, net: AbstractArchitecture, loss: AbstractLoss, code_size: int, weight: float = 0.1) -> None:
-        super().__init__(net=net, loss=loss)
+        super().__init__(net=net, loss=loss, code_size=code_size)
         if not 0 <= weight < math.inf:
             raise BadOption(f"weight={weight}; it takes 0 or more: --set weight=0.1")
-        self.encoder = net.encoder(code_size)
-        self.decoder = net.decoder(code_size)
         self.code_size, self.weight = code_size, weight
 
     def losses(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
@@ -39,12 +39,6 @@ class WAE(AbstractAutoencoder):
         drawn = torch.randn(code.shape, generator=step.generator, dtype=code.dtype, device=code.device)
         distance = mmd(code, drawn)
         return {"loss": error + self.weight * distance, "error": error, "mmd": distance}
-
-    def encode(self, x: Tensor) -> Tensor:
-        return self.encoder(x)
-
-    def decode_raw(self, code: Tensor) -> Tensor:
-        return self.decoder(code) + self.offset
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
         """n codes from N(0, I): n D."""

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from narrows._errors import BadOption
+from narrows.nn.linear_start import principal
 
 _WIDEST = 4096
-"""Columns up to which the covariance matrix is decomposed whole; its eigenvectors then cost seconds."""
+"""Rows or columns, whichever are fewer, up to which their products are decomposed whole, in seconds."""
 
 
 class PCABaseline:
@@ -18,24 +19,15 @@ class PCABaseline:
         """N P, finite -> itself. A code larger than the rank keeps everything there is."""
         if code_size < 1:
             raise BadOption(f"code_size={code_size}; PCA keeps 1 direction or more")
-        wide = rows.double()
-        self.mean = wide.mean(0)
-        centred = wide - self.mean
         count, values = rows.shape
-        if values <= _WIDEST:
-            _, vectors = torch.linalg.eigh(centred.T @ centred)
-            kept = vectors.flip(1)[:, :code_size]
-        elif count <= _WIDEST:
-            # The rows' own products have the same directions: X^T u / |X^T u|.
-            strengths, vectors = torch.linalg.eigh(centred @ centred.T)
-            kept = centred.T @ vectors.flip(1)[:, : min(code_size, count)]
-            kept = kept / kept.norm(dim=0).clamp_min(1e-12) * (strengths.flip(0)[: kept.shape[1]] > 1e-10)
+        self.mean = rows.double().mean(0).to(rows.dtype)
+        if min(count, values) <= _WIDEST:
+            self.directions = principal(rows, code_size).up
         else:
             from sklearn.decomposition import PCA
 
             found = PCA(code_size, svd_solver="randomized", random_state=0).fit(rows.numpy())
-            kept = torch.from_numpy(found.components_).double().T
-        self.mean, self.directions = self.mean.to(rows.dtype), kept.to(rows.dtype)
+            self.directions = torch.from_numpy(found.components_).T.to(rows.dtype)
         return self
 
     def encode(self, rows: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ from narrows.model.card import FORMAT
 from narrows.model.model import Model
 from narrows.nn.losses import get_loss
 
-_SMALL_PICTURE = 1024
-"""Values up to which a fully connected net is the default: 32x32 grey. Beyond, convolutions learn more per second."""
+_SMALL_PICTURE = 16_384
+"""Values up to which a fully connected net is the default: 73x73 in colour. It begins at PCA, which `conv` did not
+reach in three times its seconds (faces of 64x64, docs/log.md); beyond, its weights would be too many."""
 
 _WIDEST_CODE = 65_536
 """Of kinds that are narrowed by something else than the code's width."""
@@ -167,7 +168,7 @@ def _choose(
             small = len(shape) == 1 or values <= _SMALL_PICTURE
             architecture = "mlp" if small and "vector" in needs else "conv"
             reasons["architecture"] = (
-                f"{values} values are few: fully connected learns most per second"
+                f"{values} values: fully connected, which begins at PCA"
                 if small
                 else f"{values} values are many: convolutions need fewer weights"
             )

@@ -14,8 +14,8 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
     # Reasons (model/build, architectures, losses)
     (r"what this task is best done with", "phù hợp nhất cho tác vụ này"),
     (r"a code was asked for", "vì bạn yêu cầu có mã"),
-    (r"(\d+) values are few: fully connected learns most per second",
-     r"\1 giá trị là ít: mạng kết nối đầy đủ học được nhiều nhất mỗi giây"),
+    (r"(\d+) values: fully connected, which begins at PCA",
+     r"\1 giá trị: mạng kết nối đầy đủ, bắt đầu từ PCA"),
     (r"(\d+) values are many: convolutions need fewer weights",
      r"\1 giá trị là nhiều: tích chập cần ít trọng số hơn"),
     (r"half of (\d+) columns", r"một nửa của \1 cột"),

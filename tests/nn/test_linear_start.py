@@ -1,0 +1,177 @@
+"""Nets that begin as the best linear code: exactly PCA, or the regression that a narrow code allows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+from narrows._contract import DataFacts
+from narrows._errors import BadOption
+from narrows.model.build import make
+from narrows.nn.linear_start import predicting, principal
+
+
+def some(count, values, rank=None, seed=0):
+    """Rows of `rank` causes of falling strength, and a little noise."""
+    random = torch.Generator().manual_seed(seed)
+    rank = rank or values
+    causes = torch.randn((count, rank), generator=random, dtype=torch.float64) * torch.logspace(0, -1, rank)
+    rows = causes @ torch.randn((rank, values), generator=random, dtype=torch.float64)
+    return rows + 0.01 * torch.randn((count, values), generator=random, dtype=torch.float64) + 3
+
+
+def started(rows, kind="undercomplete", targets=None, shape=None, target_shape=None, **settings):
+    shape = shape or tuple(rows.shape[1:])
+    made = make(shape=shape, target_shape=target_shape, kind=kind, architecture="mlp", **settings)
+    net = made.autoencoder.to(rows.dtype)
+    wanted = rows if targets is None else targets
+    net.start(DataFacts(len(rows), wanted.mean(0), rows, torch.Generator().manual_seed(0), targets))
+    return net
+
+
+def error(net, rows, targets=None):
+    with torch.no_grad():
+        return float((net.restore(rows) - (rows if targets is None else targets)).square().mean())
+
+
+@pytest.mark.parametrize(("count", "values"), [(200, 12), (20, 60), (30, 30)])
+@pytest.mark.parametrize("most", [1, 5, 19])
+def test_principal_directions_are_scikit_learns(count, values, most):
+    rows = some(count, values)
+    found, peer = principal(rows, most), PCA(min(most, values)).fit(rows.numpy())
+    size = min(most, values)
+    agreement = np.abs((found.up.numpy() * peer.components_.T).sum(0))
+    np.testing.assert_allclose(agreement, np.ones(size), atol=1e-6)
+    np.testing.assert_allclose(found.variances.numpy() * count / (count - 1), peer.explained_variance_, rtol=1e-6)
+    left = (rows - torch.from_numpy(peer.inverse_transform(peer.transform(rows.numpy())))).square().mean()
+    assert found.rest == pytest.approx(float(left), rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "kind", ["undercomplete", "contractive", "denoising", "rae", "wae", "aae", "variational", "iwae"]
+)
+@pytest.mark.parametrize("n_layers", [1, 2, 4])
+def test_a_net_begins_exactly_at_pca(kind, n_layers):
+    rows = some(300, 10)
+    net = started(rows, kind, code_size=3, n_layers=n_layers)
+    assert error(net, rows) == pytest.approx(principal(rows, 3).rest, rel=1e-6)
+
+
+def test_so_does_one_whose_decoder_ends_in_a_sigmoid_nearly():
+    rows = (0.5 + 0.04 * (some(300, 64) - 3)).clamp(0.3, 0.7).view(300, 1, 8, 8)
+    net = started(rows, code_size=6)
+    assert error(net, rows) == pytest.approx(principal(rows.flatten(1), 6).rest, rel=0.02)
+
+
+def test_pictures_whose_values_hardly_differ_somewhere_begin_finite():
+    rows = torch.zeros(40, 1, 6, 6)
+    rows[:, :, 2:4, 2:4] = torch.rand((40, 1, 2, 2), generator=torch.Generator().manual_seed(0))
+    net = started(rows, "variational", code_size=8)
+    assert error(net, rows) < float((rows - rows.mean(0)).square().mean())
+
+
+@pytest.mark.parametrize("rows", [torch.ones(5, 6), torch.ones(1, 6), torch.tensor([[1e-30, 0, 0], [0, 0, 0]])])
+def test_rows_that_are_all_the_same_begin_at_their_mean(rows):
+    net = started(rows, code_size=2)
+    assert error(net, rows) < 1e-10
+    assert all(bool(value.isfinite().all()) for value in net.state_dict().values())
+
+
+def test_code_values_vary_alike_where_the_kind_wants_them_to():
+    rows = some(400, 10)
+    with torch.no_grad():
+        even = started(rows, "undercomplete", code_size=4).encode(rows).var(0, unbiased=False)
+        each = started(rows, "wae", code_size=4).encode(rows).var(0, unbiased=False)
+    assert float(even.mean()) == pytest.approx(1, rel=1e-6)
+    assert float(even.max()) > 2 * float(even.min())
+    torch.testing.assert_close(each, torch.ones(4).to(each))
+
+
+def test_a_gaussian_code_begins_as_sure_as_the_data_make_it():
+    rows = some(500, 12, rank=4)
+    net = started(rows, "variational", code_size=6, loss="mse")
+    with torch.no_grad():
+        _, log_var = net.posterior(rows)
+    spread = log_var.mean(0)
+    assert torch.equal(spread, spread.sort().values)  # the first direction is known best
+    assert float(spread[0]) < -3
+    assert float(net.log_scale) == pytest.approx(np.log(1e-2), abs=0.05)  # hundredths, as the noise
+
+
+def test_too_narrow_layers_carry_as_many_directions_as_they_have_room_for():
+    rows = some(300, 10)
+    net = started(rows, code_size=6, n_nodes=(8,))
+    assert error(net, rows) == pytest.approx(principal(rows, 4).rest, rel=1e-6)
+
+
+def test_the_nodes_that_carry_nothing_are_drawn_and_begin_to_count_with_the_first_step():
+    rows = some(300, 10).float()
+    net = started(rows, code_size=2, n_nodes=(16,))
+    (net.restore(rows) - rows).square().mean().backward()
+    last = [layer for layer in net.encoder if isinstance(layer, torch.nn.Linear)][-1]
+    assert bool((last.weight[:, 4:] == 0).all())
+    assert bool((last.weight.grad[:, 4:] != 0).all())
+
+
+def test_random_begins_at_the_mean_as_before():
+    rows = some(300, 10)
+    mean = float((rows - rows.mean(0)).square().mean())
+    assert error(started(rows, code_size=3, options={"start": "random"}), rows) > 0.5 * mean
+    assert error(started(rows, code_size=3), rows) < 0.5 * mean
+
+
+def test_another_start_is_refused():
+    with pytest.raises(BadOption, match="start='pca'; it takes linear or random: --set start=linear"):
+        make(shape=(4,), kind="undercomplete", architecture="mlp", options={"start": "pca"})
+
+
+@pytest.mark.parametrize("architecture", ["conv", "resnet"])
+def test_convolutions_begin_as_they_are_drawn(architecture):
+    rows = torch.rand((20, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    net = make(shape=(1, 8, 8), kind="undercomplete", architecture=architecture, code_size=4).autoencoder
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    net.start(DataFacts(20, rows.mean(0), rows, torch.Generator()))
+    assert {n for n, value in net.state_dict().items() if not torch.equal(value, before[n])} == {
+        "offset", "encoder.mean",
+    }  # fmt: skip
+
+
+def test_channels_beside_the_picture_are_not_in_the_code_at_first():
+    rows = torch.rand((50, 1, 6, 6), generator=torch.Generator().manual_seed(0))
+    seen = torch.cat([rows, torch.full_like(rows, 0.3)], 1)
+    made = make(shape=(1, 6, 6), kind="undercomplete", architecture="mlp", task="inpaint", code_size=5)
+    net = made.autoencoder
+    net.start(DataFacts(50, rows.mean(0), seen, torch.Generator(), rows))
+    other = torch.cat([rows, torch.rand(50, 1, 6, 6)], 1)
+    with torch.no_grad():
+        torch.testing.assert_close(net.encode(seen), net.encode(other), atol=1e-5, rtol=0)
+
+
+def test_pairs_begin_at_the_regression_that_the_code_allows():
+    inputs = some(400, 12)
+    plan = torch.randn((12, 2), generator=torch.Generator().manual_seed(1)).double()
+    told = inputs @ plan @ torch.randn((2, 9), generator=torch.Generator().manual_seed(2)).double()
+    targets = 0.5 + 0.05 * (told - told.mean(0)) / told.std()  # in the middle of the sigmoid, which is straight there
+    net = started(
+        inputs.view(-1, 1, 4, 3), targets=targets.view(-1, 1, 3, 3), target_shape=(1, 3, 3), code_size=2
+    )  # fmt: skip
+    whole, half = predicting(inputs, targets, 2), predicting(inputs, targets, 1)
+    assert whole.rest < 1e-4 * float(targets.var()) < 1e-2 * half.rest
+    assert error(net, inputs.view(-1, 1, 4, 3), targets.view(-1, 1, 3, 3)) < 1e-2 * float(targets.var())
+
+
+def test_a_regression_from_few_examples_is_no_worse_on_others_than_the_mean():
+    def pair(count, seed):
+        random = torch.Generator().manual_seed(seed)
+        x = torch.randn((count, 40), generator=random)
+        return x, 0.1 * x[:, :5] + torch.randn((count, 5), generator=random)
+
+    (x, y), (test, wanted) = pair(50, 0), pair(2000, 1)
+    found = predicting(x, y, 5)
+    guess = (test - x.mean(0)) @ found.down @ found.up.T + y.mean(0)
+    mean = float((wanted - y.mean(0)).square().mean())
+    assert float((guess - wanted).square().mean()) < 1.02 * mean  # plain least squares: five times the mean's
+    least = torch.linalg.lstsq(x - x.mean(0), y - y.mean(0)).solution
+    assert float(((test - x.mean(0)) @ least + y.mean(0) - wanted).square().mean()) > 1.5 * mean
