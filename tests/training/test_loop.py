@@ -324,6 +324,18 @@ def test_the_best_weights_are_the_ones_that_are_kept():
     assert again.history.held_out[0][1] == pytest.approx(scored[outcome.best_step], rel=1e-5)
 
 
+def test_where_training_only_harms_the_start_is_kept():
+    module = Small()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    held_out = Supply(24, noisy(data()[LEARNED:]))
+    backwards = Supply(LEARNED, lambda indices, step: Batch(data()[indices], -9 * data()[indices]))
+    outcome = train(module, backwards, held_out, config(steps=20, evaluations=4))
+    assert outcome.best_step == 0
+    assert [step for step, _ in outcome.history.held_out] == [0, 5, 10, 15, 20]
+    assert min(score for _, score in outcome.history.held_out) == outcome.history.held_out[0][1]
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+
+
 def test_validation_is_repeatable():
     scores = []
     for _ in range(2):
@@ -331,7 +343,7 @@ def test_validation_is_repeatable():
         outcome = train(module, Supply(LEARNED, noisy(data()[:LEARNED])), Supply(24, noisy(data()[LEARNED:])),
                         config(steps=4, evaluations=4, learning_rate=1e-30, weight_decay=0.0))  # fmt: skip
         scores += [score for _, score in outcome.history.held_out]
-    assert len(scores) == 8 and len(set(scores)) == 1  # the same noise, whatever the step
+    assert len(scores) == 10 and len(set(scores)) == 1  # the same noise, whatever the step
 
 
 def test_validating_changes_no_weight():

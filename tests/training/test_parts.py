@@ -79,7 +79,7 @@ def test_minutes_are_what_is_left_after_measuring_and_scoring():
 
     plan = plan_steps(config(minutes=2), 100, measure)
     assert asked == [pytest.approx(2.4)]
-    assert plan.total == int((120 - 2.4 - 6 * 0.5) / 0.01)
+    assert plan.total == int((120 - 2.4 - 7 * 0.5) / 0.01)  # the start is scored too
 
 
 def test_slow_evaluations_leave_half_of_the_time():

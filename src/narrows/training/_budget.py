@@ -58,7 +58,7 @@ def plan_steps(config: TrainingConfig, examples: int, measure: Callable[[float, 
         seconds = 60 * config.minutes
         probe = min(5.0, max(1.0, _MEASURE_SHARE * seconds))
         step, evaluation = measure(probe, batch)
-        left = seconds - tries * probe - evaluation * config.evaluations
+        left = seconds - tries * probe - evaluation * (config.evaluations + 1)
         # Evaluations never take more than half of the time: at least as many seconds are left for steps.
         return max(1, int(max(left, 0.5 * seconds) / step))
 

@@ -5,9 +5,10 @@ Nothing here knows how long a run is, where it saves or what happens when a step
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,8 @@ from narrows.training._averaging import Average
 from narrows.training._optimizers import Optimizers
 from narrows.training.config import TrainingConfig
 from narrows.training.seeds import generator
+
+_T = TypeVar("_T")
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 _MULTIPLICATIONS_FOR_HALF = 20_000_000
@@ -92,7 +95,8 @@ class Stepper:
         batch = self._to_device(self.supply.make(indices, self._step(index, total, "example", rank)))
         found: dict[str, float] = {}
         for number, turn in enumerate(self.module.turns):
-            named = self._gradients_in_memory(batch, turn, (index, total, rank, number))
+            where = (index, total, rank, number)
+            named = self._in_memory(functools.partial(self._gradients, batch, turn, where), len(batch.x))
             norm = self.optimizers.clip(turn, self.config.clip)
             numbers = dict(zip(named, torch.stack(list(named.values())).tolist(), strict=True))
             if not self.all_agree(math.isfinite(norm) and math.isfinite(numbers["loss"])):
@@ -105,17 +109,21 @@ class Stepper:
     def score(self, validation: Supply, index: int, total: int) -> float:
         """Mean validation loss of the averaged weights, with the same random numbers every time."""
         summed, count, size = 0.0, validation.count, self.batch_size
+
+        def loss_of(batch: Batch, here: Step, seed: int) -> float:
+            drawn = self._on_device(generator(self.config.seed, "held out loss", seed))
+            parts, here = self._parts(batch), here._replace(generator=drawn)
+            return sum(float(self.wrapped(part, "main", here)["loss"]) * len(part.x) for part in parts)
+
         self.module.eval()
         # no_grad, not inference_mode: contractive losses take a gradient inside.
         with torch.no_grad(), self.average.applied():
             for start in range(0, count, size):
                 indices = torch.arange(start, min(start + size, count))
-                drawn = [generator(self.config.seed, f"held out {what}", start) for what in ("example", "loss")]
-                here = Step(index, total, self.supply.count, drawn[0], self.restore)
+                drawn = generator(self.config.seed, "held out example", start)
+                here = Step(index, total, self.supply.count, drawn, self.restore)
                 batch = self._to_device(validation.make(indices, here))
-                here = here._replace(generator=self._on_device(drawn[1]))
-                for part in self._parts(batch):
-                    summed += float(self.wrapped(part, "main", here)["loss"]) * len(part.x)
+                summed += self._in_memory(functools.partial(loss_of, batch, here, start), len(batch.x))
         self.module.train()
         return summed / count
 
@@ -146,15 +154,15 @@ class Stepper:
         self.average.load(_group("average.", tensors))
         self.optimizers.load(_group("optimizer.", tensors))
 
-    def _gradients_in_memory(self, batch: Batch, turn: str, where: tuple[int, int, int, int]) -> dict[str, Tensor]:
-        """`_gradients`, with smaller micro-batches until they fit in memory."""
+    def _in_memory(self, work: Callable[[], _T], examples: int) -> _T:
+        """What `work` gives, with smaller micro-batches until they fit in memory."""
         while True:
             try:
-                return self._gradients(batch, turn, where)
+                return work()
             except RuntimeError as error:
                 if not _is_out_of_memory(error):
                     raise
-                before = min(self.micro, len(batch.x))
+                before = min(self.micro, examples)
                 if before <= 1:
                     raise TrainingFailed(
                         "memory does not suffice for one example; take a smaller net (--n-nodes) or smaller pictures"

@@ -153,9 +153,19 @@ class _Training:
         return plan
 
     def _begin(self) -> None:
+        self._score_the_start()
         self._remember()
         self._write_landmark()
         self._tell("begin")
+
+    def _score_the_start(self) -> None:
+        """Nets may begin at PCA or with another model's weights: nothing worse than that is ever kept."""
+        if self.validation is None:
+            return
+        score = self.stepper.score(self.validation, 0, self.plan.total)
+        if math.isfinite(score):
+            self.history.held_out.append((0, score))
+            self.best_score, self.best = score, self.stepper.average.state()
 
     def _resume(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Go on from a checkpoint; where Ctrl-C left it, rollbacks still go to the landmark before."""
