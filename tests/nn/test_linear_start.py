@@ -1,4 +1,4 @@
-"""Nets that begin as the best linear code: exactly PCA, or the regression that a narrow code allows."""
+"""Nets that begin at PCA, exactly."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from narrows._contract import DataFacts
+from narrows._contract import DataFacts, Pairs, Step
 from narrows._errors import BadOption
 from narrows.model.build import make
-from narrows.nn.linear_start import predicting, principal
+from narrows.nn.linear_start import principal
 
 
 def some(count, values, rank=None, seed=0):
@@ -22,18 +22,16 @@ def some(count, values, rank=None, seed=0):
     return rows + 0.01 * torch.randn((count, values), generator=random, dtype=torch.float64) + 3
 
 
-def started(rows, kind="undercomplete", targets=None, shape=None, target_shape=None, **settings):
-    shape = shape or tuple(rows.shape[1:])
-    made = make(shape=shape, target_shape=target_shape, kind=kind, architecture="mlp", **settings)
-    net = made.autoencoder.to(rows.dtype)
-    wanted = rows if targets is None else targets
-    net.start(DataFacts(len(rows), wanted.mean(0), rows, torch.Generator().manual_seed(0), targets))
+def started(rows, kind="undercomplete", inputs=None, **settings):
+    net = make(shape=tuple(rows.shape[1:]), kind=kind, architecture="mlp", **settings).autoencoder.to(rows.dtype)
+    inputs = rows if inputs is None else inputs
+    net.start(DataFacts(len(rows), rows.mean(0), inputs, torch.Generator().manual_seed(0), rows))
     return net
 
 
-def error(net, rows, targets=None):
+def error(net, rows):
     with torch.no_grad():
-        return float((net.restore(rows) - (rows if targets is None else targets)).square().mean())
+        return float((net.restore(rows) - rows).square().mean())
 
 
 @pytest.mark.parametrize(("count", "values"), [(200, 12), (20, 60), (30, 30)])
@@ -42,7 +40,7 @@ def test_principal_directions_are_scikit_learns(count, values, most):
     rows = some(count, values)
     found, peer = principal(rows, most), PCA(min(most, values)).fit(rows.numpy())
     size = min(most, values)
-    agreement = np.abs((found.up.numpy() * peer.components_.T).sum(0))
+    agreement = np.abs((found.directions.numpy() * peer.components_.T).sum(0))
     np.testing.assert_allclose(agreement, np.ones(size), atol=1e-6)
     np.testing.assert_allclose(found.variances.numpy() * count / (count - 1), peer.explained_variance_, rtol=1e-6)
     left = (rows - torch.from_numpy(peer.inverse_transform(peer.transform(rows.numpy())))).square().mean()
@@ -132,7 +130,7 @@ def test_convolutions_begin_as_they_are_drawn(architecture):
     rows = torch.rand((20, 1, 8, 8), generator=torch.Generator().manual_seed(0))
     net = make(shape=(1, 8, 8), kind="undercomplete", architecture=architecture, code_size=4).autoencoder
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    net.start(DataFacts(20, rows.mean(0), rows, torch.Generator()))
+    net.start(DataFacts(20, rows.mean(0), rows, torch.Generator(), rows))
     assert {n for n, value in net.state_dict().items() if not torch.equal(value, before[n])} == {
         "offset", "encoder.mean",
     }  # fmt: skip
@@ -149,29 +147,19 @@ def test_channels_beside_the_picture_are_not_in_the_code_at_first():
         torch.testing.assert_close(net.encode(seen), net.encode(other), atol=1e-5, rtol=0)
 
 
-def test_pairs_begin_at_the_regression_that_the_code_allows():
-    inputs = some(400, 12)
-    plan = torch.randn((12, 2), generator=torch.Generator().manual_seed(1)).double()
-    told = inputs @ plan @ torch.randn((2, 9), generator=torch.Generator().manual_seed(2)).double()
-    targets = 0.5 + 0.05 * (told - told.mean(0)) / told.std()  # in the middle of the sigmoid, which is straight there
-    net = started(
-        inputs.view(-1, 1, 4, 3), targets=targets.view(-1, 1, 3, 3), target_shape=(1, 3, 3), code_size=2
-    )  # fmt: skip
-    whole, half = predicting(inputs, targets, 2), predicting(inputs, targets, 1)
-    assert whole.rest < 1e-4 * float(targets.var()) < 1e-2 * half.rest
-    assert error(net, inputs.view(-1, 1, 4, 3), targets.view(-1, 1, 3, 3)) < 1e-2 * float(targets.var())
+def test_what_comes_out_is_what_was_wanted_where_damage_goes_in():
+    rows = some(300, 10)
+    net = started(rows, inputs=torch.zeros_like(rows), code_size=3)
+    net.encoder.mean.copy_(rows.mean(0))  # of the damaged ones it was 0
+    assert error(net, rows) == pytest.approx(principal(rows, 3).rest, rel=1e-6)
 
 
-def test_a_regression_from_few_examples_is_no_worse_on_others_than_the_mean():
-    def pair(count, seed):
-        random = torch.Generator().manual_seed(seed)
-        x = torch.randn((count, 40), generator=random)
-        return x, 0.1 * x[:, :5] + torch.randn((count, 5), generator=random)
-
-    (x, y), (test, wanted) = pair(50, 0), pair(2000, 1)
-    found = predicting(x, y, 5)
-    guess = (test - x.mean(0)) @ found.down @ found.up.T + y.mean(0)
-    mean = float((wanted - y.mean(0)).square().mean())
-    assert float((guess - wanted).square().mean()) < 1.02 * mean  # plain least squares: five times the mean's
-    least = torch.linalg.lstsq(x - x.mean(0), y - y.mean(0)).solution
-    assert float(((test - x.mean(0)) @ least + y.mean(0) - wanted).square().mean()) > 1.5 * mean
+def test_pairs_begin_as_they_are_drawn():
+    made = make(shape=(1, 4, 4), kind="undercomplete", architecture="mlp", code_size=3)
+    pictures = torch.rand((20, 1, 4, 4), generator=torch.Generator().manual_seed(0))
+    facts = made.facts(Pairs(pictures, pictures.flip(3)), 20, Step(0, 1, 20, torch.Generator()))
+    assert facts.targets is None
+    assert torch.equal(made.facts(pictures, 20, Step(0, 1, 20, torch.Generator())).targets, pictures)
+    before = made.autoencoder.encoder[1].weight.clone()
+    made.autoencoder.start(facts)
+    assert torch.equal(made.autoencoder.encoder[1].weight, before)

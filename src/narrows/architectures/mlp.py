@@ -27,8 +27,8 @@ _NARROWEST_FIRST = 64
 class MLP(AbstractArchitecture):
     """`n_nodes` halve from layer to layer on the way to the code; the decoder mirrors them.
 
-    `start`: `linear` begins, where the kind's code allows it, as the best linear code, which is PCA (as much of it as
-    half of the narrowest layer has room for); `random` as weights are drawn.
+    `start`: `linear` begins, where the kind's code allows it, at PCA (as much of it as half of the narrowest layer has
+    room for); `random` as weights are drawn.
     """
 
     offers = frozenset({"vector"})

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows._contract import AbstractArchitecture, AbstractAutoencoder, DataFacts, Step
-from narrows.nn.linear_start import begin_linear
+from narrows.nn.linear_start import begin_at_pca
 from narrows.nn.losses import AbstractLoss
 
 _LEAST_REST = 1e-4
@@ -66,11 +66,11 @@ class GaussianCode(AbstractAutoencoder):
 
     def start(self, facts: DataFacts) -> None:
         """Also: the likelihood's scale begins at the spread of the data around their mean; or, where the net can begin
-        as the best linear code (nn/linear_start.py), at what that leaves, and the code as surely as that tells it:
-        probabilistic PCA, Tipping & Bishop 1999."""
+        at PCA (nn/linear_start.py), at what that leaves, and the code as surely as that tells it: probabilistic PCA,
+        Tipping & Bishop 1999."""
         super().start(facts)
         set_scale(self.log_scale, facts)
-        found = begin_linear(self, facts, even=False)
+        found = begin_at_pca(self, facts, even=False)
         if found is None:
             return
         with torch.no_grad():
@@ -79,7 +79,7 @@ class GaussianCode(AbstractAutoencoder):
             else:
                 rest = torch.tensor(found.rest).clamp_min(_LEAST_REST)
                 self.log_scale.copy_(0.5 * rest.log())
-            told = found.up.square().sum(0) * found.variances / rest
+            told = found.variances / rest
             last = list(self.encoder)[-1]  # type: ignore[arg-type]
             last.bias[self.code_size :][: len(told)] = -torch.log1p(told)
 

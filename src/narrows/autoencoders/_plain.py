@@ -7,12 +7,12 @@ from typing import ClassVar
 from torch import Tensor
 
 from narrows._contract import AbstractArchitecture, AbstractAutoencoder, DataFacts
-from narrows.nn.linear_start import begin_linear
+from narrows.nn.linear_start import begin_at_pca
 from narrows.nn.losses import AbstractLoss
 
 
 class PlainCode(AbstractAutoencoder):
-    """Encoder and decoder with `code_size` values between them, which begin as the best linear code where the net can
+    """Encoder and decoder with `code_size` values between them, which begin at PCA where the net can
     (nn/linear_start.py)."""
 
     even: ClassVar[bool] = True
@@ -24,9 +24,9 @@ class PlainCode(AbstractAutoencoder):
         self.decoder = net.decoder(code_size)
 
     def start(self, facts: DataFacts) -> None:
-        """Also: the code begins as the best linear one."""
+        """Also: the code begins at PCA."""
         super().start(facts)
-        begin_linear(self, facts, even=self.even)
+        begin_at_pca(self, facts, even=self.even)
 
     def encode(self, x: Tensor) -> Tensor:
         return self.encoder(x)

@@ -22,7 +22,7 @@ class PCABaseline:
         count, values = rows.shape
         self.mean = rows.double().mean(0).to(rows.dtype)
         if min(count, values) <= _WIDEST:
-            self.directions = principal(rows, code_size).up
+            self.directions = principal(rows, code_size).directions
         else:
             from sklearn.decomposition import PCA
 

@@ -1,4 +1,4 @@
-"""A net that begins as the best linear code, which is PCA. What it learns is what PCA cannot say.
+"""A net that begins at PCA. What it learns is what PCA cannot say.
 
 An activation with act(x) - act(-x) = x (SiLU, ReLU) lets two nodes carry one linear value through any number of layers,
 exactly. So a fully connected net of the usual shape can begin as any linear map that half of its narrowest layer has
@@ -19,24 +19,20 @@ _FLATTEST = 0.05
 """Least slope of a link that the decoder makes up for: the sigmoid has 0.25 in the middle, 0 at black and white."""
 _NARROWEST = 1e-3
 """Spread of a code value, over the widest, below which it is not scaled up: nothing but noise would be."""
-_SHRUNK = torch.logspace(-8, 1, 19, dtype=torch.float64)
-"""Strengths of the ridge that are tried, over the inputs' greatest."""
 
 
-class LinearCode(NamedTuple):
-    """inputs - mean -> code -> outputs - mean, the code's values in the order of what they tell."""
+class Principal(NamedTuple):
+    """The directions of greatest variance of some rows, the greatest first."""
 
-    down: Tensor
-    """P D"""
-    up: Tensor
-    """Q D, columns of length 1, or 0 where there is no more to tell."""
+    directions: Tensor
+    """P D, columns of length 1, or 0 where the rows have no more."""
     variances: Tensor
-    """D: of the code's values."""
+    """D: of the rows along each."""
     rest: float
-    """What is left of an output's variance, on average."""
+    """What the directions leave of a value's variance, on average."""
 
 
-def principal(rows: Tensor, most: int) -> LinearCode:
+def principal(rows: Tensor, most: int) -> Principal:
     """PCA of N P rows, at most `most` and N directions. Through the smaller of P P and N N: the rows' own products have
     the same directions, X^T u / |X^T u|. Pearson 1901."""
     count, values = rows.shape
@@ -50,66 +46,36 @@ def principal(rows: Tensor, most: int) -> LinearCode:
         kept = kept / kept.norm(dim=0).clamp_min(1e-12) * (strengths.flip(0)[: kept.shape[1]] > 1e-10)
     strengths = strengths.flip(0).clamp_min(0) / count
     rest = float(strengths[kept.shape[1] :].sum() / values)
-    kept = kept.to(rows.dtype)
-    return LinearCode(kept, kept, strengths[: kept.shape[1]].to(rows.dtype), rest)
+    return Principal(kept.to(rows.dtype), strengths[: kept.shape[1]].to(rows.dtype), rest)
 
 
-def predicting(inputs: Tensor, targets: Tensor, most: int) -> LinearCode:
-    """The linear code of N P inputs that tells most of N Q targets: ridge regression, its strength by the error of each
-    example under the regression of the others, and the principal directions of what it predicts (reduced-rank
-    regression, Izenman 1975)."""
-    count = len(inputs)
-    x, y = (rows.double() - rows.double().mean(0) for rows in (inputs, targets))
-    u, s, v = torch.linalg.svd(x, full_matrices=False)
-    told = u.T @ y
-
-    def left_out(ridge: float) -> float:
-        kept = s.square() / (s.square() + ridge)
-        leverage = u.square() @ kept + 1 / count
-        errors = y - u @ (kept[:, None] * told)
-        return float((errors / (1 - leverage).clamp_min(1e-6)[:, None]).square().mean())
-
-    ridge = min((float(share * s[0].square().clamp_min(1e-12)) for share in _SHRUNK), key=left_out)
-    slopes = v.T @ ((s / (s.square() + ridge))[:, None] * told)
-    predicted = x @ slopes
-    found = principal(predicted, most)
-    rest = float((y - predicted).square().mean()) + found.rest
-    down = slopes @ found.up
-    return LinearCode(down.to(inputs.dtype), found.up.to(inputs.dtype), found.variances.to(inputs.dtype), rest)
-
-
-def begin_linear(of: AbstractAutoencoder, facts: DataFacts, *, even: bool = True) -> LinearCode | None:
-    """Let `of.decoder(of.encoder(x)) + of.offset` begin as the best linear code of the data, as far as the layers are
-    wide enough, and return what they carry, code values scaled as in the net; None, and nothing is done, where either
-    is not marked by `mark_linear`.
+def begin_at_pca(of: AbstractAutoencoder, facts: DataFacts, *, even: bool = True) -> Principal | None:
+    """Let `of.decoder(of.encoder(x)) + of.offset` begin as PCA of what should come out, as far as the layers are wide
+    enough, and return what they carry; None, and nothing is done, where either is not marked by `mark_linear`, or
+    what goes in is no state of what comes out.
 
     The code's values have a variance of 1 on average (`even`) or each. Outputs of the encoder beyond the code begin at
     0.
     """
     encoder, decoder = _linears(of.encoder), _linears(of.decoder)  # type: ignore[arg-type]
-    if not encoder or not decoder:
+    if not encoder or not decoder or facts.targets is None:
         return None
-    inputs, targets = facts.some.flatten(1), (facts.some if facts.targets is None else facts.targets).flatten(1)
-    code_size, values = decoder[0].in_features, targets.shape[1]
+    targets, code_size = facts.targets.flatten(1), decoder[0].in_features
     room = min([code_size, *(layer.in_features // 2 for layer in (*encoder[1:], *decoder[1:]))])
-    if inputs.shape[1] >= values and torch.equal(inputs[:, :values], targets):
-        found = principal(targets, room)
-    else:
-        found = predicting(inputs, targets, room)
+    found = principal(targets, room)
     scale = found.variances.sqrt()
     scale = scale.clamp_min(_NARROWEST * float(scale.max().clamp_min(_NARROWEST)))
     if even:
         scale = (scale.square().sum() / code_size).sqrt().expand_as(scale)
     # How fast an output follows the decoder where it begins: the derivative of the link.
-    raw = of.offset.expand(facts.mean.shape).flatten()
-    step = 1e-3
+    raw, step = of.offset.expand(facts.mean.shape).flatten(), 1e-3
     slope = (of.loss.output(raw + step) - of.loss.output(raw - step)) / (2 * step)
-    down = found.down.new_zeros(encoder[0].in_features, len(scale))
-    down[: len(found.down)] = found.down / scale
-    up = found.up * scale / slope.clamp_min(_FLATTEST)[:, None]
+    down = targets.new_zeros(encoder[0].in_features, len(scale))  # channels beside the picture come last
+    down[: targets.shape[1]] = found.directions / scale
+    up = found.directions * scale / slope.clamp_min(_FLATTEST)[:, None]
     _carry(encoder, down.T, torch.eye(encoder[-1].out_features, len(scale)).to(up))
     _carry(decoder, torch.eye(len(scale), code_size).to(up), up)
-    return LinearCode(found.down / scale, found.up * scale, found.variances / scale.square(), found.rest)
+    return found
 
 
 def mark_linear(stack: nn.Sequential) -> None:
