@@ -3,6 +3,8 @@
     python recipes/denoise.py --channels 1 --data DATA --out ~/runs/denoise-grey --steps 24000
     python recipes/denoise.py --channels 3 --data DATA --out ~/runs/denoise-camera --steps 8000 --rate 5e-4 \\
         --camera 0.5 --begin-with ~/runs/denoise-colour    goes on from a model, half with noise of cameras
+    python recipes/denoise.py --channels 1 --data DATA --out ~/runs/denoise-grey-2 --steps 5000 --rate 5e-4 \\
+        --loss mse --patch 144 --begin-with ~/runs/denoise-grey     on fewer and larger patches
 
 DATA holds the 500 photographs of BSDS500 in `color/bsds500/{train,val,test}` and the list `cbsd68.txt` of those
 that are the test set BSD68, which are never opened here. The same command goes on after any interruption. `--ship`
@@ -17,6 +19,8 @@ from _recipe import BERKELEY, make, options, photographs
 
 STEPS = 24_000
 """Of a training from the beginning."""
+PATCH = 96
+"""Pixels a side, of 16 patches a step."""
 
 
 def main() -> None:
@@ -24,6 +28,8 @@ def main() -> None:
     parser.add_argument("--channels", type=int, choices=(1, 3), default=1)
     parser.add_argument("--camera", type=float, default=0.0, help="share of noise as cameras leave it")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
+    parser.add_argument("--loss", default="charbonnier")
+    parser.add_argument("--patch", type=int, default=PATCH, help="side in pixels; a step sees about as many pixels")
     parser.add_argument("--begin-with", help="a model folder, or the name of a shipped one")
     args = parser.parse_args()
     name = f"denoise-{'grey' if args.channels == 1 else 'colour'}"
@@ -37,9 +43,9 @@ def main() -> None:
         begin_with=args.begin_with,
         options={"camera": args.camera},
         learning_rate=args.rate,
-        loss="charbonnier",
-        batch_size=16,
-        patch=96,
+        loss=args.loss,
+        batch_size=max(1, round(16 * (PATCH / args.patch) ** 2)),
+        patch=args.patch,
         held_out=0.03,
         validation=0.03,
         weight_decay=1e-5,
@@ -55,7 +61,7 @@ def again(args: argparse.Namespace, name: str) -> str:
         return f"{recipe} --out {name} --steps {args.steps}"
     return (
         f"{recipe} --out first --steps {STEPS} && {recipe} --out {name} --steps {args.steps} --rate {args.rate} "
-        f"--camera {args.camera} --begin-with first"
+        f"--camera {args.camera} --loss {args.loss} --patch {args.patch} --begin-with first"
     )
 
 
