@@ -16,7 +16,7 @@ from narrows.pages._html import Markup, h
 from narrows.pages._numbers import many, number
 
 _WIDTH, _HEIGHT = 560, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 74, 20, 14, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 92, 20, 14, 46
 _LOG_FROM = 4
 """Largest over smallest value from which an axis is logarithmic."""
 
