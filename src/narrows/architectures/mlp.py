@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
@@ -34,17 +34,9 @@ class MLP(AbstractArchitecture):
     offers = frozenset({"vector"})
     accepts = frozenset({"picture", "table"})
 
-    def __init__(
-        self,
-        *,
-        shape: tuple[int, ...],
-        extra: int = 0,
-        target_shape: tuple[int, ...] | None = None,
-        n_layers: int | None = None,
-        n_nodes: int | tuple[int, ...] | None = None,
-        start: Literal["linear", "random"] = "linear",
-    ) -> None:
-        super().__init__(shape=shape, extra=extra, target_shape=target_shape, n_layers=n_layers, n_nodes=n_nodes)
+    def __init__(self, *, start: Literal["linear", "random"] = "linear", **net: Any) -> None:
+        """`net`: as every architecture takes it."""
+        super().__init__(**net)
         if start not in ("linear", "random"):
             raise BadOption(f"start={start!r}; it takes linear or random: --set start=linear")
         self.start = start
