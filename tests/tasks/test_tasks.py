@@ -212,3 +212,14 @@ def test_part_of_the_pictures_get_the_noise_of_cameras_and_its_level_is_never_to
     shared = (noise[..., 1:] * noise[..., :-1]).mean((1, 2, 3)) / noise.square().mean((1, 2, 3))
     assert shared[:8].min() > 0.1 and shared[8:].abs().max() < 0.1
     assert (x[:8, 3] == 0).all() and (x[8:, 3] > 0).any()
+
+
+def test_half_of_the_noisy_pictures_are_cut_off_at_black_and_white_as_files_store_them():
+    black = torch.zeros((64, 1, 16, 16))
+    x = example("denoise", black, level=25).x[:, :1]
+    stored = (x >= 0).flatten(1).all(1)
+    assert 20 < stored.sum() < 44
+    # Of noise around 0 the half below is gone: the mean is 0.4 standard deviations.
+    assert float(x[stored].mean()) == pytest.approx(0.4 * 25 / 255, rel=0.05)
+    assert float(x[~stored].mean()) == pytest.approx(0, abs=0.003)
+    assert example("denoise", 1 - black, level=25).x[:, :1][stored].max() == 1

@@ -386,6 +386,23 @@ def test_minutes_become_a_number_of_steps_that_is_stored_before_step_1(tmp_path)
     assert not any(event["total"] == 1 << 30 for event in read_events(tmp_path))
 
 
+def test_a_run_keeps_the_threads_that_were_chosen_and_gives_them_back(tmp_path):
+    before, seen = torch.get_num_threads(), []
+
+    def make(indices, step):
+        seen.append(torch.get_num_threads())
+        return noisy(data()[:LEARNED])(indices, step)
+
+    with Run.open(tmp_path) as run:
+        _, outcome = learn(run=run, minutes=0.02, make=make)
+    assert outcome.plan.threads == json.loads((tmp_path / "run.json").read_text())["threads"] == seen[-1]
+    assert 1 <= seen[-1] <= before == torch.get_num_threads()
+    with Run.open(tmp_path / "other") as run:
+        run.begin({**outcome.plan._asdict(), "threads": before + 1})  # as another machine has them
+        learn(run=run, minutes=0.02, make=make)
+    assert seen[-1] == before + 1 and torch.get_num_threads() == before
+
+
 def test_measuring_leaves_the_first_state_as_it_was():
     begun = []
     module = Small(norm=True)

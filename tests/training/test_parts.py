@@ -58,7 +58,7 @@ def test_a_configuration_is_plain_json():
 # Budget
 
 
-def never(seconds, batch):
+def never(seconds, batch, threads):
     raise AssertionError("only minutes are measured")
 
 
@@ -73,7 +73,7 @@ def test_steps_and_epochs_need_no_measurement(changes, examples, total):
 def test_minutes_are_what_is_left_after_measuring_and_scoring():
     asked = []
 
-    def measure(seconds, batch):
+    def measure(seconds, batch, threads):
         asked.append(seconds)
         return 0.01, 0.5
 
@@ -83,11 +83,11 @@ def test_minutes_are_what_is_left_after_measuring_and_scoring():
 
 
 def test_slow_evaluations_leave_half_of_the_time():
-    assert plan_steps(config(minutes=1), 100, lambda seconds, batch: (0.1, 100.0)).total == 300
+    assert plan_steps(config(minutes=1), 100, lambda seconds, batch, threads: (0.1, 100.0)).total == 300
 
 
 def test_one_step_slower_than_the_budget_is_still_one_step():
-    assert plan_steps(config(minutes=0.01), 100, lambda seconds, batch: (1000.0, 0.0)).total == 1
+    assert plan_steps(config(minutes=0.01), 100, lambda seconds, batch, threads: (1000.0, 0.0)).total == 1
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,9 @@ def test_few_examples_make_small_batches_so_that_a_pass_has_ten_steps(examples, 
 
 
 def test_a_batch_that_was_asked_for_is_taken_as_far_as_there_are_examples():
-    assert plan_steps(config(minutes=1, batch_size=64), 1000, lambda seconds, batch: (9.0, 0.0)).batch_size == 64
+    assert (
+        plan_steps(config(minutes=1, batch_size=64), 1000, lambda seconds, batch, threads: (9.0, 0.0)).batch_size == 64
+    )
     assert plan_steps(config(epochs=1, batch_size=64), 10, never)[::3] == (1, 10)
 
 
@@ -111,13 +113,48 @@ def test_few_passes_make_smaller_batches_until_there_are_steps_enough(passes, ba
 def test_little_time_makes_smaller_batches_until_there_are_steps_enough(for_128, batch):
     asked = []
 
-    def measure(seconds, batch):
+    def measure(seconds, batch, threads):
         asked.append(batch)
         return for_128 * batch / 128, 0.0
 
     plan = plan_steps(config(minutes=1, batch_size=None), 60_000, measure)
     assert plan.batch_size == batch and asked == ([128] if batch == 128 else [128, batch])
     assert plan.total == int((60 - 1.2 * len(asked)) / (for_128 * batch / 128))
+
+
+@pytest.mark.parametrize(
+    ("taken", "tried", "chosen"),
+    [
+        ({8: 1.0, 4: 1.0}, [8, 4], 8),  # no faster: as many as there are
+        ({8: 1.0, 4: 0.95}, [8, 4], 8),
+        ({8: 1.0, 4: 0.5, 2: 0.6}, [8, 4, 2], 4),
+        ({8: 9.0, 4: 3.0, 2: 1.0, 1: 0.5}, [8, 4, 2, 1], 1),
+        ({3: 1.0, 1: 0.1}, [3, 1], 1),
+        ({1: 1.0}, [1], 1),
+        ({None: 1.0}, [None], None),
+    ],
+)
+def test_fewer_threads_are_taken_as_long_as_that_is_faster(taken, tried, chosen):
+    asked = []
+
+    def measure(seconds, batch, threads):
+        asked.append(threads)
+        return taken[threads] / 1000, 0.0
+
+    plan = plan_steps(config(minutes=1), 100, measure, tried[0])
+    assert asked == tried and plan.threads == chosen
+    assert plan.total == int((60 - 1.2 * len(tried)) / (taken[chosen] / 1000))
+
+
+def test_smaller_batches_are_measured_with_the_threads_that_were_chosen():
+    asked = []
+
+    def measure(seconds, batch, threads):
+        asked.append((batch, threads))
+        return batch * threads / 100, 0.0
+
+    assert plan_steps(config(minutes=1, batch_size=None), 60_000, measure, 2).threads == 1
+    assert asked == [(128, 2), (128, 1), (15, 1)]
 
 
 @pytest.mark.parametrize(("total", "landmarks"), [(1, 20), (120, 20), (9_000, 90), (1_000_000, 500)])

@@ -20,7 +20,8 @@ class TrainingConfig:
     """Settings of one training run. The budget is exactly one of `minutes`, `epochs`, `steps`."""
 
     minutes: float | None = None
-    """Training time. A short measurement turns it into a number of steps, which is stored before step 1."""
+    """Training time. A short measurement turns it into a number of steps, on as many threads as are fastest now; both
+    are stored before step 1."""
     epochs: float | None = None
     """Passes over the training set."""
     steps: int | None = None

@@ -20,8 +20,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
+import torch
 from torch import Tensor
 
+from narrows import _device
 from narrows._contract import DataFacts, Trainable
 from narrows._errors import BadRun, RunStopped, TrainingFailed
 from narrows.training._budget import Plan, plan_steps, time_steps, usual_batch
@@ -105,6 +107,10 @@ class _Training:
         self.stepper = Stepper(self.module, self.supply, self.config, usual, self._say_smaller)
         self.plan = self._plan()
         self.stepper.resize(self.plan.batch_size)
+        with _device.threads(self.plan.threads):
+            return self._go(resumed)
+
+    def _go(self, resumed: tuple[dict[str, Tensor], dict[str, Any]] | None) -> Outcome:
         if resumed is None:
             self._begin()
         else:
@@ -134,20 +140,22 @@ class _Training:
     # Beginning
 
     def _plan(self) -> Plan:
-        """The number of steps and the batch: as stored where the run has begun, else measured now and stored."""
+        """Steps, batch and threads: as stored where the run has begun, else measured now and stored."""
         stored = self.run.plan if self.run else None
         if self.run and stored is not None and "total" in stored:
-            if "batch_size" not in stored:
+            if not stored.keys() >= set(Plan._fields):
                 raise BadRun(
                     f"{self.run.folder} was begun by an older narrows; begin anew with --force, or take another --out"
                 )
             return Plan(**{name: stored[name] for name in Plan._fields})
 
-        def measure(seconds: float, batch_size: int) -> tuple[float, float]:
+        def measure(seconds: float, batch_size: int, threads: int | None) -> tuple[float, float]:
             self.stepper.resize(batch_size)
-            return time_steps(self.stepper, self.validation, seconds)
+            with _device.threads(threads):
+                return time_steps(self.stepper, self.validation, seconds)
 
-        plan = plan_steps(self.config, self.supply.count, measure)
+        threads = torch.get_num_threads() if self.stepper.fabric.device.type == "cpu" else None
+        plan = plan_steps(self.config, self.supply.count, measure, threads)
         if self.run:
             self.run.begin({**(stored or {}), **plan._asdict(), "config": self.config.as_dict()})
         return plan
