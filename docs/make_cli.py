@@ -44,7 +44,7 @@ files in `NARROWS_PATH` and from installed packages.
 | environment | meaning |
 |---|---|
 | `NARROWS_PATH` | folders, separated as in `PATH`, with `autoencoders/`, `architectures/` and `tasks/` of your own |
-| `OMP_NUM_THREADS` | how many processor threads work |
+| `OMP_NUM_THREADS` | how many processor threads work, at most |
 | `XDG_CACHE_HOME` | where `--engine onnxruntime` keeps exported nets, in `narrows/`; else `~/.cache` |
 """
 
