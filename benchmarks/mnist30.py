@@ -73,7 +73,8 @@ def main() -> None:
             f"PCA-{CODE}": baseline, "over PCA": errors["test"] / baseline,
             "training clock s": round(fitted.history.seconds, 1), "wall s": round(wall, 1),
             "steps": fitted.model.card["training"]["total"], "loss": fitted.model.card["loss"],
-            "net": str(fitted.model.card["architecture"]["options"]["n_nodes"]), "parameters": parameters_of(fitted.model),
+            "net": str(fitted.model.card["architecture"]["options"]["n_nodes"]),
+            "parameters": parameters_of(fitted.model),
         })  # fmt: skip
     name = (
         "mnist30"
