@@ -106,6 +106,14 @@ def test_a_picture_that_is_all_black_and_white_gives_a_sentence():
         estimate_gains(stored, median, generator=random())
 
 
+def test_a_picture_of_which_no_part_is_whole_gives_a_sentence():
+    clean = (0.3 + 0.4 * COLOUR)[:, :64, :64]
+    clean[:, ::3] = clean[:, 1::3] = 0  # a third of the pixels, but of no block the half, has its noise whole
+    stored = noisy(clean, 25).clamp(0, 1)
+    with pytest.raises(BadData, match="black or white"):
+        estimate_gains(stored, lambda picture: clean, generator=random())
+
+
 @pytest.mark.needs_shipped_models
 def test_noise_that_black_and_white_cut_off_is_not_taken_for_less_noise():
     clean = (1.6 * CAMERA - 0.3).clamp(0, 1)  # a third of it is black or white

@@ -138,7 +138,7 @@ def estimate_gains(
             f"it is after a camera's own processing; no gain can be told from that"
         )
     safe = _unclipped(picture, result, variance)
-    if float(safe.mean()) < _LEAST_SAFE:
+    if float(safe.mean()) < _LEAST_SAFE or float(_blocks(safe).max()) < _SAFE_BLOCK:
         raise BadData("too much of it is black or white to judge a gain by")
     shape = variance / ((variance * safe).sum() / safe.sum())
     seen = _Seen(picture, shape, _signs(picture, generator), safe, rough)
@@ -317,20 +317,24 @@ class _Cut(NamedTuple):
 
 
 def _cut_off(seen: _Seen, network: _Look, noise: float) -> _Cut | None:
-    """What a Gaussian N(m, s^2) loses at 0: its mean becomes m F(m/s) + s f(m/s), so that a smooth result says m; its
-    mean square around m becomes s^2 (F(m/s) - m/s f(m/s)) + m^2 F(-m/s)."""
+    """What a Gaussian N(m, s^2) loses at 0: its mean becomes m F(m/s) + s f(m/s); its mean square around m becomes
+    s^2 (F(m/s) - m/s f(m/s)) + m^2 F(-m/s). A network that was shown such pictures in training tells m, one that was
+    not tells the mean: which, is seen from what it took out there."""
     where = 1 - seen.safe
     if not bool(where.any()):
         return None
     spread = (noise * seen.shape).clamp_min(1e-12).sqrt()
     dark = network.result < 0.5
-    away = torch.where(dark, network.result, 1 - network.result) / spread
+    away, stored = (torch.where(dark, one, 1 - one) / spread for one in (network.result, seen.picture))
+    told = away.clamp_min(0)
+    gone = _density(told) - told * torch.special.ndtr(-told)
+    leans = 1 - float((((stored - told) * where).sum() / (gone * where).sum().clamp_min(1e-6)).clamp(0, 1))
     at = torch.linspace(0, _FARTHEST, _STEPS + 1, dtype=away.dtype, device=away.device)
     means = at * torch.special.ndtr(at) + _density(at)
     above = torch.searchsorted(means, away.contiguous()).clamp(1, _STEPS)
     between = ((away - means[above - 1]) / (means[above] - means[above - 1])).clamp_min(0)
     mean = torch.where(away < _FARTHEST, at[above - 1] + between * (_FARTHEST / _STEPS), away)
-    mean = torch.where(away > means[0], mean, 0.0)
+    mean = leans * torch.where(away > means[0], mean, 0.0) + (1 - leans) * told
     below = torch.special.ndtr(-mean)
     before = spread.square() * (1 - below - mean * _density(mean) + mean.square() * below)
     others = seen.count * noise
