@@ -70,6 +70,18 @@ def test_steps_and_epochs_need_no_measurement(changes, examples, total):
     assert plan_steps(config(**changes), examples, never).total == total
 
 
+@pytest.mark.parametrize(("seconds", "probe"), [(1, 0.04), (12, 0.48), (40, 1), (60, 1.2), (240, 4.8), (3600, 5)])
+def test_measuring_takes_a_small_share_of_the_time(seconds, probe):
+    asked = []
+
+    def measure(seconds, batch, threads):
+        asked.append(seconds)
+        return 0.001, 0.0
+
+    plan_steps(config(minutes=seconds / 60), 100, measure)
+    assert asked == [pytest.approx(probe)]
+
+
 def test_minutes_are_what_is_left_after_measuring_and_scoring():
     asked = []
 

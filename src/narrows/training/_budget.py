@@ -12,8 +12,8 @@ from narrows.training._optimizers import learning_rate_at
 from narrows.training._stepping import Stepper, Supply
 from narrows.training.config import USUAL_BATCH, TrainingConfig
 
-_MEASURE_SHARE = 0.02
-"""Of the budget, spent on the measurement; between 1 and 5 seconds."""
+_MEASURE_SHARE, _MOST_SHARE = 0.02, 0.04
+"""Of the budget, spent on one measurement; 5 seconds at most, and at least 1 where that is not more than the latter."""
 _LANDMARK_SHARE = 0.01
 """Of the run, from one landmark to the next; between 20 and 500 steps."""
 _WARMING = 3
@@ -80,7 +80,8 @@ class _Clock:
 
     def __init__(self, seconds: float, evaluations: int, measure: Measure, threads: int | None) -> None:
         self.seconds, self.evaluations, self.measure, self.threads = seconds, evaluations, measure, threads
-        self.probe, self.tries = min(5.0, max(1.0, _MEASURE_SHARE * seconds)), 0
+        self.probe = min(5.0, max(_MEASURE_SHARE * seconds, min(1.0, _MOST_SHARE * seconds)))
+        self.tries = 0
 
     def steps(self, batch: int) -> int:
         """Of so many examples; the first time, the threads are chosen."""
