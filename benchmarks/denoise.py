@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--sigmas", default="15,25,50")
     parser.add_argument("--told", action="store_true", help="tell the model the noise level")
     parser.add_argument("--bm3d", action="store_true", help="BM3D instead of the model")
+    parser.add_argument("--stored", action="store_true", help="noisy pictures rounded to 8 bits, as files hold them")
     args = parser.parse_args()
     threads()
     found = pictures(data_folder(args.data))
@@ -97,13 +98,15 @@ def main() -> None:
         for sigma in map(int, args.sigmas.split(",")):
             apply = by_bm3d if args.bm3d else by_model(args.model, told=args.told)
             began = time.perf_counter()
-            scores = [psnr(apply(noisy(picture, sigma), sigma), picture) for picture in found[name]]
+            seen = (noisy(picture, sigma) for picture in found[name])
+            seen = (np.rint(one.clip(0, 1) * 255) / 255 for one in seen) if args.stored else seen
+            scores = [psnr(apply(one, sigma), clean) for one, clean in zip(seen, found[name], strict=True)]
             rows.append({
                 "set": name, "sigma": sigma, "pictures": len(scores), "PSNR": round(float(np.mean(scores)), 3),
                 "published": PUBLISHED.get((name, sigma), ""), "seconds": round(time.perf_counter() - began, 1),
             })  # fmt: skip
-    suffix = "_bm3d" if args.bm3d else "_told" if args.told else "_other" if args.model else ""
-    report(f"denoise{suffix}", rows)
+    told = {"bm3d": args.bm3d, "told": args.told, "stored": args.stored, "other": bool(args.model)}
+    report("_".join(["denoise", *(word for word, is_so in told.items() if is_so)]), rows)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
 
 Every row trains through `narrows.fit`, in a folder of RUNS of its own: the same command goes on after any interruption
 and trains nothing twice. --seeds 0,1,2 repeats it; --quick runs everything on a few hundred pictures for a few steps.
+Pictures are not moved, as in the published protocols.
 The test pictures are looked at once, at the end: what is chosen (C of the probe, the best averaged weights) is chosen
 on training pictures.
 
@@ -145,7 +146,7 @@ class Runs:
             if self.args.quick:
                 settings = {k: v for k, v in settings.items() if k not in ("minutes", "epochs")} | {"steps": 20}
             began = time.perf_counter()
-            narrows.fit(data, out=folder, seed=seed, held_out=0.0, **settings)
+            narrows.fit(data, out=folder, seed=seed, held_out=0.0, shift=0, mirror=False, **settings)
             print(f"{folder.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
         model = load(folder)
         trained = model.card["training"]

@@ -131,6 +131,45 @@ def test_moved_pictures_teach_otherwise_but_are_judged_as_they_are(digits):
     assert all(torch.equal(a, b) for a, b in same)
 
 
+def lit_from(side, count=60):
+    """N 32 40: squares at random places, the left (and the right) half of the pictures darker."""
+    drawn = np.random.default_rng(0)
+    pictures = np.zeros((count, 32, 40), np.float32)
+    for picture in pictures:
+        top, left = drawn.integers(0, 24), drawn.integers(0, 32)
+        picture[top : top + 8, left : left + 8] = 0.5
+    pictures[:, :, 20:] += 0.5 if side == "left" else 0
+    return pictures
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "shift", "mirror"),
+    [
+        (lit_from("left"), {}, 1, False),
+        (lit_from("both"), {}, 1, True),
+        (lit_from("both", 30), {}, 1, False),  # too few to tell
+        (lit_from("both"), {"shift": 3, "mirror": False}, 3, False),
+        (lit_from("left"), {"mirror": True}, 1, True),
+        (lit_from("both")[:, ::4, ::4], {}, 0, True),
+        (np.ones((60, 32, 32), np.float32) * np.linspace(0, 1, 60, dtype=np.float32)[:, None, None], {}, 1, True),
+        (lit_from("both"), {"task": "denoise"}, 0, False),  # without a code
+        (lit_from("both").reshape(60, -1)[:, :9], {}, 0, False),  # a table
+    ],
+    ids=["lit", "even", "few", "asked", "asked for one", "8x10", "plain", "direct", "table"],
+)
+def test_pictures_with_a_code_are_moved_and_mirrored_where_that_makes_pictures_like_them(data, settings, shift, mirror):
+    card = narrows.fit(data, steps=1, held_out=0.0, validation=0.0, **settings).model.card
+    assert (card["training"]["shift"], card["training"]["mirror"]) == (shift, mirror)
+    reasons = card["about"]["reasons"].keys() & {"shift", "mirror"}
+    chosen = set() if data.ndim == 2 or "task" in settings else {"shift", "mirror"} - settings.keys()
+    assert reasons == chosen
+
+
+def test_pairs_are_not_moved_unless_that_was_asked_for():
+    card = narrows.fit(pairs=(lit_from("both"), 1 - lit_from("both")), steps=1, kind="undercomplete").model.card
+    assert (card["training"]["shift"], card["training"]["mirror"]) == (0, False)
+
+
 def test_a_task_through_a_code_stands_beside_the_direct_net(digits, tmp_path):
     found = narrows.fit(
         digits, steps=5, task="denoise", kind="undercomplete", architecture="mlp", code_size=8, out=tmp_path

@@ -128,11 +128,12 @@ def test_noise_that_black_and_white_cut_off_is_not_taken_for_less_noise():
 def test_a_result_that_leans_away_from_black_or_white_is_known_to(flat):
     clean = 0.3 + 0.4 * CAMERA
     clean[:, :, 128:] = flat  # the mean of what is stored there is 0.4 standard deviations off
-    stored = noisy(clean, 25).clamp(0, 1)
+    stored = noisy(clean, 15).clamp(0, 1)
     blurred = lambda picture: all_filters()["gaussian"].apply(picture, 2.0)  # noqa: E731
-    gains = estimate_gains(stored, network, {"gaussian": blurred}, generator=random()).gains
-    for restorer, gain in zip((network, blurred), gains.values(), strict=True):
-        assert gain.value == pytest.approx(true_gain(restorer, stored, clean), abs=0.5)
+    gains = estimate_gains(stored, network, {"gaussian": blurred}, generator=random(), level=15).gains
+    # Had nobody known, the first would be off by 1.2 to 1.6 dB and the second by 0.5.
+    assert gains["network"].value == pytest.approx(true_gain(network, stored, clean), abs=0.9)
+    assert gains["gaussian"].value == pytest.approx(true_gain(blurred, stored, clean), abs=0.3)
 
 
 @pytest.mark.needs_shipped_models

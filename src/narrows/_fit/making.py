@@ -11,6 +11,7 @@ from torch import Tensor
 
 from narrows._contract import Batch, DataFacts, Pairs, Step
 from narrows._errors import BadOption, BadPairing
+from narrows._fit.moving import choose_moves
 from narrows._fit.parts import Parts, middle
 from narrows._fit.settings import TWIN, FitSettings
 from narrows._registry import tasks
@@ -163,15 +164,18 @@ def train_model(
         size = config.batch_size or (_PATCHES_A_STEP if by_patches else None)
         config = replace(config, batch_size=size, learning_rate=config.learning_rate or _RESTORING_RATE)
 
+    shift, mirrored, reasons = choose_moves(model, parts.training, chosen, config.seed)
+    model.card["about"]["reasons"] |= reasons
+
     def supply(source: Any) -> Supply:
         def batch(indices: Tensor, step: Step) -> Batch:
             examples = source.take(indices, step.generator)
             if isinstance(examples, Pairs):
-                examples = move_pairs(examples, chosen.shift, step.generator)
-                examples = mirror_pairs(examples, step.generator) if chosen.mirror else examples
+                examples = move_pairs(examples, shift, step.generator)
+                examples = mirror_pairs(examples, step.generator) if mirrored else examples
             elif model.form == "picture":
-                examples = move(examples, chosen.shift, step.generator)
-                examples = mirror(examples, step.generator) if chosen.mirror else examples
+                examples = move(examples, shift, step.generator)
+                examples = mirror(examples, step.generator) if mirrored else examples
             return model.batch(examples, step)
 
         return Supply(len(source), batch)
@@ -197,7 +201,7 @@ def train_model(
         progress=progress,
     )
     return outcome.history, outcome.plan._asdict() | {
-        "best_step": outcome.best_step, "learning_rate": config.rate,
+        "best_step": outcome.best_step, "learning_rate": config.rate, "shift": shift, "mirror": mirrored,
     }  # fmt: skip
 
 

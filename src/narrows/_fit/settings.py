@@ -46,10 +46,12 @@ class FitSettings:
     """1 for grey, 3 for colour; None takes theirs."""
     patch: int = 64
     """Pixels of a side of the patches of photographs that nets of any size learn from."""
-    shift: int = 0
-    """Training pictures are moved by up to so many pixels each way, at random."""
-    mirror: bool = False
-    """Half of the training pictures, at random, have left and right exchanged."""
+    shift: int | None = None
+    """Training pictures are moved by up to so many pixels each way, at random. None: where they are learned through a
+    code, a 32nd of the shorter side."""
+    mirror: bool | None = None
+    """Half of the training pictures, at random, have left and right exchanged. None: where they are learned through a
+    code and mirrored ones look like the others."""
     group_by: str | None = None
     """"folder", or a pattern in the path: examples of one group stay on one side of the split."""
     check_pairs: bool = True
@@ -72,7 +74,7 @@ class FitSettings:
         for name in ("held_out", "validation"):
             if not 0 <= getattr(self, name) < 0.9:
                 raise BadOption(f"{name}={getattr(self, name)}; it takes a share from 0 to below 0.9, such as 0.1")
-        if not 0 <= self.shift <= 64:
+        if self.shift is not None and not 0 <= self.shift <= 64:
             raise BadOption(f"shift={self.shift}; pictures are moved by 0 to 64 pixels, such as --shift 1")
         if not 8 <= self.patch <= 1024:
             raise BadOption(f"patch={self.patch}; sides are 8 to 1024 pixels, such as --patch 64")

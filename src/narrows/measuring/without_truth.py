@@ -64,16 +64,18 @@ noise of cameras 0.2 to 0.7 (docs/log.md)."""
 
 
 class _Trust(NamedTuple):
-    """Error over noise * gradient of the shipped denoisers: 1, and more for every unit of the noise's level, and less
-    where it is not even; and that ratio's relative spread over pictures, which grows with the level too."""
+    """Error over noise * gradient of the shipped denoisers: 1, and more for every unit of the noise's level (or less: a
+    net that learned by the squared error alone cares little for the small errors of smooth parts), and less where it
+    is not even; and that ratio's relative spread over pictures, which grows with the level too."""
 
     more: float
+    more_in_smooth: float
     uneven: float
     spread: float
     spread_more: float
 
 
-_GREY, _COLOUR = _Trust(0.0025, 0.6, 0.05, 0.0055), _Trust(0.0015, 0.0, 0.03, 0.0025)
+_GREY, _COLOUR = _Trust(-0.0015, -0.005, 0.5, 0.05, 0.004), _Trust(0.0015, 0.0015, 0.0, 0.03, 0.0025)
 """Of nets for one channel and for three (docs/log.md, 2026-11-27)."""
 _MOST_UNEVEN = 0.25
 _FOUND = 1.2
@@ -90,6 +92,8 @@ _SURE_OF = 1.96
 """Standard deviations in a 95 % interval, each way."""
 _FARTHEST, _STEPS = 6.0, 600
 """Of the table of what a Gaussian loses at an edge: standard deviations, and numbers up to there."""
+_FINE, _PLACES, _WIDTH = 0.05, 60, 0.4
+"""Standard deviations of the noise from black or white: one step of a table, its length, and how near is the same."""
 
 
 class Gains(NamedTuple):
@@ -141,7 +145,11 @@ def estimate_gains(
     if float(safe.mean()) < _LEAST_SAFE or float(_blocks(safe).max()) < _SAFE_BLOCK:
         raise BadData("too much of it is black or white to judge a gain by")
     shape = variance / ((variance * safe).sum() / safe.sum())
-    seen = _Seen(picture, shape, _signs(picture, generator), safe, rough)
+    signs = _signs(picture, generator)
+    if bool((safe < 1).any()):  # nothing is moved over black or white, where no stored picture has anything
+        room = _STEP * rough / 255
+        signs = signs * ((picture > room) & (picture < 1 - room))
+    seen = _Seen(picture, shape, signs, safe, rough)
     looks = {"network": seen.look(network, result)}
     for name, restorer in (others or {}).items():
         looks[name] = seen.look(restorer, restorer(picture))
@@ -195,6 +203,8 @@ class _Look(NamedTuple):
     """Standard deviation of the gradient, from the signs that were drawn."""
     beyond: float
     """The gradient where black or white cut the noise off."""
+    passed: float
+    """The square of all derivatives of a pixel there, together: how much of the noise's variance comes through."""
     changes: Tensor
     gradients: Tensor
     """The same of every block."""
@@ -207,6 +217,7 @@ class _Seen(NamedTuple):
     shape: Tensor
     """Variance of the noise over its mean, at every pixel."""
     signs: Tensor
+    """1 or -1, by chance: which way each pixel is moved; 0 where it is not."""
     safe: Tensor
     """1 where the noise is whole, 0 where black or white cut it off. Everything is a mean over the former."""
     level: float
@@ -222,10 +233,13 @@ class _Seen(NamedTuple):
         gradients = self.blocks(slopes)
         spread = max(0.0, self.mean(slopes.square()) - float(gradients.square().nanmean()))
         gradient = min(1.0, max(1 / self.count, self.mean(slopes)))
-        cut = 1 - self.safe
-        beyond = max(0.0, float((slopes * cut).sum() / cut.sum().clamp_min(1)))
+        cut = (1 - self.safe) * self.signs.abs()
+        moved = cut.sum().clamp_min(1)
+        beyond = max(0.0, float((slopes * cut).sum() / moved))
+        passed = float((slopes.square() * cut).sum() / moved)
         return _Look(
-            result, self.mean(change), gradient, math.sqrt(spread / self.count), beyond, self.blocks(change), gradients
+            result, self.mean(change), gradient, math.sqrt(spread / self.count), beyond, passed, self.blocks(change),
+            gradients,
         )  # fmt: skip
 
     def mean(self, values: Tensor) -> float:
@@ -270,12 +284,14 @@ def _noise(seen: _Seen, looked: _Look, known: float | None) -> tuple[float, floa
     passed = min(0.9, max(0.0, float(looked.gradients[smooth].mean() / shapes[smooth].mean())))
     uneven = min(_MOST_UNEVEN, seen.mean((seen.shape - 1).square()))
     trust = _COLOUR if len(seen.picture) == 3 else _GREY
-    expected = 1 + trust.more * seen.level - trust.uneven * uneven
+    expected, in_smooth = (
+        1 + more * seen.level - trust.uneven * uneven for more in (trust.more, trust.more_in_smooth)
+    )  # fmt: skip
     trusted = trust.spread + trust.spread_more * seen.level
     rough = known or (seen.level / 255) ** 2
     if looked.change == 0:
         return rough, trusted
-    noise = float(looked.changes[smooth].mean() / shapes[smooth].mean()) / (1 - (2 - expected) * passed)
+    noise = float(looked.changes[smooth].mean() / shapes[smooth].mean()) / (1 - (2 - in_smooth) * passed)
     off = math.hypot(math.sqrt(2 / (len(smooth) * _BLOCK**2 * len(seen.picture))), trusted * passed)
     if known is not None:
         noise, off = known, math.sqrt(2 / seen.count)
@@ -318,31 +334,44 @@ class _Cut(NamedTuple):
 
 def _cut_off(seen: _Seen, network: _Look, noise: float) -> _Cut | None:
     """What a Gaussian N(m, s^2) loses at 0: its mean becomes m F(m/s) + s f(m/s); its mean square around m becomes
-    s^2 (F(m/s) - m/s f(m/s)) + m^2 F(-m/s). A network that was shown such pictures in training tells m, one that was
-    not tells the mean: which, is seen from what it took out there."""
+    s^2 (F(m/s) - m/s f(m/s)) + m^2 F(-m/s). What stands where a network says v, is said by the mean of all that was
+    stored there: a network may lean away from black, as that mean does, or not, as it was trained."""
     where = 1 - seen.safe
     if not bool(where.any()):
         return None
     spread = (noise * seen.shape).clamp_min(1e-12).sqrt()
     dark = network.result < 0.5
     away, stored = (torch.where(dark, one, 1 - one) / spread for one in (network.result, seen.picture))
-    told = away.clamp_min(0)
-    gone = _density(told) - told * torch.special.ndtr(-told)
-    leans = 1 - float((((stored - told) * where).sum() / (gone * where).sum().clamp_min(1e-6)).clamp(0, 1))
-    at = torch.linspace(0, _FARTHEST, _STEPS + 1, dtype=away.dtype, device=away.device)
-    means = at * torch.special.ndtr(at) + _density(at)
-    above = torch.searchsorted(means, away.contiguous()).clamp(1, _STEPS)
-    between = ((away - means[above - 1]) / (means[above] - means[above - 1])).clamp_min(0)
-    mean = torch.where(away < _FARTHEST, at[above - 1] + between * (_FARTHEST / _STEPS), away)
-    mean = leans * torch.where(away > means[0], mean, 0.0) + (1 - leans) * told
+    away = away.clamp_min(0)
+    place = (away / _FINE).long().clamp_max(_PLACES - 1)
+    counted, said, kept = (
+        torch.bincount(place.flatten(), (one * where).flatten().double(), minlength=_PLACES)
+        for one in (torch.ones_like(away), away, stored)
+    )
+    # Over a width, for within it a result goes up and down with the noise of what was stored.
+    apart = torch.arange(_PLACES, dtype=torch.float64) * _FINE
+    near = torch.exp(-0.5 * ((apart[:, None] - apart) / _WIDTH).square())
+    counted, said, kept = (near @ one for one in (counted, said, kept))
+    off = (_before_the_cut(kept / counted) - said / counted).to(away)
+    mean = (away + off[place]).clamp_min(0)
     below = torch.special.ndtr(-mean)
     before = spread.square() * (1 - below - mean * _density(mean) + mean.square() * below)
     others = seen.count * noise
-    squares = float((before * where).sum()) / others
-    # As much less than elsewhere as the network holds on to what it is shown there.
-    kept = _whole(network, noise) * network.beyond / network.gradient
+    squares, whole = (float((one * where).sum()) / others for one in (before, spread.square()))
+    # Between the noise that it lets through, all of the error where nothing stands, and as much less than elsewhere as
+    # it holds on to what it is shown.
+    unsure = (network.passed + _whole(network, noise) * network.beyond / network.gradient) / 2 * whole
     clean = torch.where(dark, mean * spread, 1 - mean * spread)
-    return _Cut(where, clean, squares, min(1.0, kept) * squares, others)
+    return _Cut(where, clean, squares, min(squares, unsure), others)
+
+
+def _before_the_cut(means: Tensor) -> Tensor:
+    """N: of which means Gaussians of deviation 1 had these, once what lay below 0 was cut off."""
+    at = torch.linspace(0, _FARTHEST, _STEPS + 1, dtype=means.dtype, device=means.device)
+    after = at * torch.special.ndtr(at) + _density(at)
+    above = torch.searchsorted(after, means.contiguous()).clamp(1, _STEPS)
+    between = ((means - after[above - 1]) / (after[above] - after[above - 1])).clamp_min(0)
+    return torch.where(means < after[-1], at[above - 1] + between * (_FARTHEST / _STEPS), means)
 
 
 def _density(at: Tensor) -> Tensor:

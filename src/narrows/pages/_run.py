@@ -93,9 +93,14 @@ def choices_section(model: Model, say: Say) -> Markup:
         "n_nodes": ", ".join(map(str, net.get("n_nodes", ()))) or "\u2013",
         "loss": card["loss"],
     }
+    reasons, trained = about.get("reasons", {}), card.get("training", {})
+    if "shift" in reasons or trained.get("shift"):
+        values["shift"] = say("pixels each way", n=count(trained["shift"]))
+    if "mirror" in reasons or trained.get("mirror"):
+        values["mirror"] = say("yes" if trained["mirror"] else "no")
     rows = []
     for name, value in values.items():
-        reason = about.get("reasons", {}).get(name)
+        reason = reasons.get(name)
         if name == "code_size" and model.code_size is None:
             why = say("no code why")
         elif reason is not None:

@@ -187,6 +187,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "why": ("why", "vì sao"),
     "asked": ("you asked for it", "theo yêu cầu của bạn"),
     "no code": ("none", "không có"),
+    "yes": ("yes", "có"),
+    "no": ("no", "không"),
+    "pixels each way": ("{n} pixels each way", "{n} điểm ảnh mỗi phía"),
     "no code why": ("this kind of net has no code", "loại mạng này không có mã"),
     # Data
     "data": ("The data", "Dữ liệu"),
