@@ -131,8 +131,8 @@ def test_a_result_that_leans_away_from_black_or_white_is_known_to(flat):
     stored = noisy(clean, 15).clamp(0, 1)
     blurred = lambda picture: all_filters()["gaussian"].apply(picture, 2.0)  # noqa: E731
     gains = estimate_gains(stored, network, {"gaussian": blurred}, generator=random(), level=15).gains
-    # Had nobody known, the first would be off by 1.2 to 1.6 dB and the second by 0.5.
-    assert gains["network"].value == pytest.approx(true_gain(network, stored, clean), abs=0.9)
+    # With every network taken for one that leans as stored means do, the first was 4.6 dB off near black.
+    assert gains["network"].value == pytest.approx(true_gain(network, stored, clean), abs=1.0)
     assert gains["gaussian"].value == pytest.approx(true_gain(blurred, stored, clean), abs=0.3)
 
 
