@@ -27,7 +27,11 @@ from narrows.measuring.intervals import bootstrap_ratio
 from narrows.measuring.regressions import regressions
 from narrows.training.seeds import generator
 
-CHOSEN: dict[str, Any] = {"kind": "undercomplete", "architecture": "mlp", "code_size": 64, "n_nodes": (512, 256)}
+CHOSEN: dict[str, Any] = {
+    "kind": "undercomplete", "architecture": "mlp", "code_size": 64, "n_nodes": (512, 256), "shift": 6, "mirror": True,
+    "steps": 1500,
+}  # fmt: skip
+"""By `--choose`; docs/log.md has the comparison."""
 TEST = 8
 """Persons, drawn once, who judge."""
 
