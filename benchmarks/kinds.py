@@ -10,9 +10,8 @@
 
 Every row trains through `narrows.fit`, in a folder of RUNS of its own: the same command goes on after any interruption
 and trains nothing twice. --seeds 0,1,2 repeats it; --quick runs everything on a few hundred pictures for a few steps.
-Pictures are not moved, as in the published protocols.
-The test pictures are looked at once, at the end: what is chosen (C of the probe, the best averaged weights) is chosen
-on training pictures.
+Pictures are not moved, as in the published protocols. The test pictures are looked at once, at the end: what is chosen
+(C of the probe, the best averaged weights) is chosen on training pictures.
 
 Protocols. Features: Makhzani & Frey 2014, 784-1000 and logistic regression on 60,000 frozen codes. NLL: Burda et al.
 2016, 200-200 nodes, 50 values (two levels: 100 and 50), Bernoulli, 5,000 importance samples a test picture; dynamic
@@ -95,6 +94,10 @@ PUBLISHED = {
 }
 
 
+STILL = {"shift": 0, "mirror": False}
+"""Pictures stay where they are."""
+
+
 class Digits(NamedTuple):
     """N 1 28 28 in [0, 1], and N labels."""
 
@@ -146,7 +149,7 @@ class Runs:
             if self.args.quick:
                 settings = {k: v for k, v in settings.items() if k not in ("minutes", "epochs")} | {"steps": 20}
             began = time.perf_counter()
-            narrows.fit(data, out=folder, seed=seed, held_out=0.0, shift=0, mirror=False, **settings)
+            narrows.fit(data, out=folder, seed=seed, held_out=0.0, **STILL, **settings)
             print(f"{folder.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
         model = load(folder)
         trained = model.card["training"]

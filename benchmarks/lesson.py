@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 from _results import data_folder, report, threads
-from kinds import Drawn, Runs, digits
+from kinds import STILL, Drawn, Runs, digits
 from torch import Tensor
 
 import narrows
@@ -105,8 +105,7 @@ def seconds_of_a_step(pictures: Tensor, settings: dict[str, Any], steps: tuple[i
     spent = []
     for count in steps:
         began = time.process_time()
-        few = {**settings, "steps": count, "evaluations": 1, "shift": 0, "mirror": False}
-        narrows.fit(pictures.numpy(), **few, held_out=0.0)
+        narrows.fit(pictures.numpy(), **{**settings, **STILL, "steps": count, "evaluations": 1}, held_out=0.0)
         spent.append(time.process_time() - began)
     return (spent[1] - spent[0]) / (steps[1] - steps[0])
 

@@ -28,8 +28,6 @@ from narrows.model.folder import WEIGHTS
 CODE = 30
 CHOSEN: dict[str, Any] = {"batch_size": 128, "learning_rate": 4e-3, "weight_decay": 0.1, "shift": 1}
 """By `--choose`; docs/log.md has the comparison."""
-
-
 NODES, SMALL = (1000, 500, 250), (690, 470, 240)
 """Nodes before the code; the second net has 1.97 M parameters."""
 
@@ -47,7 +45,7 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="the defaults of `narrows fit`: no net, no setting named")
     parser.add_argument("--choose", action="store_true", help="judge by 10,000 training pictures, held back")
     parser.add_argument("--seeds", default="0")
-    parser.add_argument("--out", type=Path, help="keep the run there, to go on after an interruption (one seed)")
+    parser.add_argument("--out", type=Path, help="keep the runs there, one a seed, to go on after an interruption")
     args = parser.parse_args()
     threads()
     folder = data_folder(args.data)
@@ -59,11 +57,12 @@ def main() -> None:
     for seed in map(int, args.seeds.split(",")):
         named = {} if args.plain else {"architecture": "mlp", "n_nodes": nodes, "loss": "mse", **CHOSEN}
         settings = {"held_out": 0.1, "validation": 0.05} if args.plain else {"held_out": 0.0, "validation": 0.0}
-        if args.out and (args.out / WEIGHTS).exists():
-            model = narrows.load(args.out)
+        run = args.out / str(seed) if args.out else None
+        if run and (run / WEIGHTS).exists():
+            model = narrows.load(run)
         else:
             model = narrows.fit(
-                learn.numpy(), code_size=CODE, minutes=args.minutes, seed=seed, out=args.out, **named, **settings
+                learn.numpy(), code_size=CODE, minutes=args.minutes, seed=seed, out=run, **named, **settings
             ).model
         errors = {
             name: float(squared_error(torch.from_numpy(model.reconstruct(x.numpy())), x).mean())

@@ -203,7 +203,7 @@ class _Look(NamedTuple):
     """Standard deviation of the gradient, from the signs that were drawn."""
     beyond: float
     """The gradient where black or white cut the noise off."""
-    passed: float
+    let_through: float
     """The square of all derivatives of a pixel there, together: how much of the noise's variance comes through."""
     changes: Tensor
     gradients: Tensor
@@ -236,10 +236,10 @@ class _Seen(NamedTuple):
         cut = (1 - self.safe) * self.signs.abs()
         moved = cut.sum().clamp_min(1)
         beyond = max(0.0, float((slopes * cut).sum() / moved))
-        passed = float((slopes.square() * cut).sum() / moved)
+        let_through = float((slopes.square() * cut).sum() / moved)
         return _Look(
-            result, self.mean(change), gradient, math.sqrt(spread / self.count), beyond, passed, self.blocks(change),
-            gradients,
+            result, self.mean(change), gradient, math.sqrt(spread / self.count), beyond, let_through,
+            self.blocks(change), gradients,
         )  # fmt: skip
 
     def mean(self, values: Tensor) -> float:
@@ -360,7 +360,7 @@ def _cut_off(seen: _Seen, network: _Look, noise: float) -> _Cut | None:
     squares, whole = (float((one * where).sum()) / others for one in (before, spread.square()))
     # Between the noise that it lets through, all of the error where nothing stands, and as much less than elsewhere as
     # it holds on to what it is shown.
-    unsure = (network.passed + _whole(network, noise) * network.beyond / network.gradient) / 2 * whole
+    unsure = (network.let_through + _whole(network, noise) * network.beyond / network.gradient) / 2 * whole
     clean = torch.where(dark, mean * spread, 1 - mean * spread)
     return _Cut(where, clean, squares, min(squares, unsure), others)
 
