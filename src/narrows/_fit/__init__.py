@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from narrows import _device
 from narrows._errors import BadData, BadPairing, WouldOverwrite
 from narrows._fit.making import find_lesson, make_model, teach, train_model, train_twin
+from narrows._fit.moving import choose_moves
 from narrows._fit.parts import Parts, as_photographs, split_parts
 from narrows._fit.settings import FitSettings, hold_to_the_same_job, parse_settings
 from narrows._registry import tasks
@@ -129,7 +130,9 @@ def _fit(
         dataset = as_photographs(dataset)
     if run is not None:  # only now that nothing can be refused any more: a refusal leaves the folder as it was
         hold_to_the_same_job(run, dataset, asked, config, force)
-    history, plan = train_model(model, parts, chosen, config, run, progress)
+    moved, why = choose_moves(dataset, model, parts.training, chosen, config.seed)
+    model.card["about"]["reasons"] |= why
+    history, plan = train_model(model, parts, moved, config, run, progress)
     twin = None
     alike = model.target_shape == model.shape
     if model.task.kind == "direct" and model.code_size is not None and alike and chosen.twin and parts.judged:

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from narrows._contract import Batch, DataFacts, Pairs, Step
 from narrows._errors import BadOption, BadPairing
-from narrows._fit.moving import choose_moves
 from narrows._fit.parts import Parts, middle
 from narrows._fit.settings import TWIN, FitSettings
 from narrows._registry import tasks
@@ -157,15 +156,14 @@ def train_model(
     run: Run | None,
     progress: Callable[[dict[str, Any]], None],
 ) -> tuple[History, dict[str, Any]]:
-    """The one loop, over this model and these sources."""
+    """The one loop, over this model and these sources, whose pictures are moved as `chosen` says (None: not)."""
     rows = len(parts.training)
     if "whole" in model.autoencoder.needs:
         by_patches = isinstance(parts.training, (PatchSource, PairPatches))
         size = config.batch_size or (_PATCHES_A_STEP if by_patches else None)
         config = replace(config, batch_size=size, learning_rate=config.learning_rate or _RESTORING_RATE)
 
-    shift, mirrored, reasons = choose_moves(model, parts.training, chosen, config.seed)
-    model.card["about"]["reasons"] |= reasons
+    shift, mirrored = chosen.shift or 0, bool(chosen.mirror)
 
     def supply(source: Any) -> Supply:
         def batch(indices: Tensor, step: Step) -> Batch:

@@ -8,15 +8,16 @@ values 0.79 and 0.69; 1,500 faces in colour 1.07 and 1.02, mirrored too 0.97; al
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from narrows._contract import Pairs
 from narrows._fit.settings import FitSettings
-from narrows.data.pairs import PairPatches
+from narrows.data.pairs import PairedDataset
+from narrows.data.reading import Dataset
 from narrows.data.sources import PatchSource
 from narrows.measuring.baselines import PCABaseline
 from narrows.model.model import Model
@@ -31,22 +32,15 @@ _LOOKED_AT, _LEAST, _CODE = 1000, 40, 32
 """Pictures that are looked at, at most and at least, and the most values of PCA's code."""
 
 
-class Moves(NamedTuple):
-    """What is done to training pictures at random, and why where that was chosen here."""
-
-    shift: int
-    mirror: bool
-    reasons: dict[str, str]
-
-
-def choose_moves(model: Model, training: Any, chosen: FitSettings, seed: int) -> Moves:
-    """As asked for; else pictures that are learned whole and through a code are moved by a 32nd of their shorter side,
-    and mirrored where mirrored ones look like the others."""
-    coded = model.form == "picture" and model.code_size is not None
-    patches = isinstance(training, (PatchSource, PairPatches))
-    if not coded or patches or isinstance(training.take(torch.arange(1)), Pairs):
-        return Moves(chosen.shift or 0, bool(chosen.mirror), {})
+def choose_moves(
+    dataset: Dataset, model: Model, training: Any, chosen: FitSettings, seed: int
+) -> tuple[FitSettings, dict[str, str]]:
+    """Both settled, and why where that was chosen here: as asked for; else pictures that are learned whole and through
+    a code are moved by a 32nd of their shorter side, and mirrored where mirrored ones look like the others."""
     shift, mirror, reasons = chosen.shift, chosen.mirror, {}
+    coded = model.form == "picture" and model.code_size is not None
+    if not coded or isinstance(dataset, PairedDataset) or isinstance(training, PatchSource):
+        return replace(chosen, shift=shift or 0, mirror=bool(mirror)), {}
     if shift is None:
         shift = round(min(model.shape[1:]) / _SIDE)
         reasons["shift"] = f"a {_SIDE}nd of the shorter side: what stands a little elsewhere is no other picture"
@@ -58,7 +52,7 @@ def choose_moves(model: Model, training: Any, chosen: FitSettings, seed: int) ->
             if ratio is None
             else f"PCA's error on mirrored pictures is {ratio:.2f} of that on others"
         )
-    return Moves(shift, mirror, reasons)
+    return replace(chosen, shift=shift, mirror=mirror), reasons
 
 
 def _mirrored_over_plain(source: Any, seed: int) -> float | None:

@@ -20,6 +20,7 @@ from torch import Tensor
 from narrows._errors import BadData
 from narrows._files import write_atomically
 from narrows._fit.making import make_model, train_model
+from narrows._fit.moving import choose_moves
 from narrows._fit.parts import split_parts
 from narrows._fit.settings import FitSettings
 from narrows.data.reading import Dataset
@@ -73,6 +74,7 @@ class Sweep:
         self.parts = split_parts(self.dataset, self.chosen, model, config.seed)
         if not self.parts.judged:
             raise BadData("nothing is held out, so sizes cannot be compared; leave --held-out at 0.1")
+        self.chosen, _ = choose_moves(self.dataset, model, self.parts.training, self.chosen, config.seed)
         self._equal_units(model)
         self.standard = None if model.standardise is None else model.standardise.state_dict()
         values = math.prod(self.dataset.shape)

@@ -16,6 +16,7 @@ import torch
 from narrows._errors import BadData, BadOption, TrainingFailed
 from narrows._files import make_folder, write_atomically
 from narrows._fit.making import make_model, train_model
+from narrows._fit.moving import choose_moves
 from narrows._fit.parts import split_parts
 from narrows._fit.settings import FitSettings, parse_settings
 from narrows.data.reading import read
@@ -77,6 +78,7 @@ def tune(
     checked = list(parts.validation.take(torch.arange(len(parts.validation)), generator(config.seed, "validation")))
     job = {"data": content_hash("".join(sorted(dataset.keys)).encode()), "fit": plain(asdict(chosen)),
            "training": plain(config.as_dict()), "trials": trials, "set": sorted(settings)}  # fmt: skip
+    chosen, _ = choose_moves(dataset, model, parts.training, chosen, config.seed)
     folder = make_folder(Path(out))
     with Run.open(folder / "run"):
         study = open_study(folder, job, force, name="tune", seed=config.seed)
