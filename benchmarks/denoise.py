@@ -66,7 +66,8 @@ def by_model(model: Any, **options: Any) -> Callable[[np.ndarray, float], np.nda
         pixels = torch.from_numpy(picture).float()
         pixels = pixels[None, None] if picture.ndim == 2 else pixels.permute(2, 0, 1)[None]
         told = {"level": sigma} if options.get("told") else {}
-        found = restore_tensor(model_for("denoise", pixels.shape[1], model), pixels, **told)[0]
+        use = model_for("denoise", pixels.shape[1], model)
+        found = restore_tensor(use, pixels, careful=bool(options.get("careful")), **told)[0]
         found = found[0].numpy() if picture.ndim == 2 else found.permute(1, 2, 0).numpy()
         return np.rint(found * 255).astype(np.uint8)
 
@@ -88,6 +89,7 @@ def main() -> None:
     parser.add_argument("--sets", default="BSD68,Set12,CBSD68,Kodak24")
     parser.add_argument("--sigmas", default="15,25,50")
     parser.add_argument("--told", action="store_true", help="tell the model the noise level")
+    parser.add_argument("--careful", action="store_true", help="each picture through the model in eight ways")
     parser.add_argument("--bm3d", action="store_true", help="BM3D instead of the model")
     parser.add_argument("--stored", action="store_true", help="noisy pictures rounded to 8 bits, as files hold them")
     args = parser.parse_args()
@@ -96,7 +98,7 @@ def main() -> None:
     rows = []
     for name in args.sets.split(","):
         for sigma in map(int, args.sigmas.split(",")):
-            apply = by_bm3d if args.bm3d else by_model(args.model, told=args.told)
+            apply = by_bm3d if args.bm3d else by_model(args.model, told=args.told, careful=args.careful)
             began = time.perf_counter()
             seen = (noisy(picture, sigma) for picture in found[name])
             seen = (np.rint(one.clip(0, 1) * 255) / 255 for one in seen) if args.stored else seen
@@ -105,7 +107,8 @@ def main() -> None:
                 "set": name, "sigma": sigma, "pictures": len(scores), "PSNR": round(float(np.mean(scores)), 3),
                 "published": PUBLISHED.get((name, sigma), ""), "seconds": round(time.perf_counter() - began, 1),
             })  # fmt: skip
-    told = {"bm3d": args.bm3d, "told": args.told, "stored": args.stored, "other": bool(args.model)}
+    told = {"bm3d": args.bm3d, "told": args.told, "careful": args.careful, "stored": args.stored,
+            "other": bool(args.model)}  # fmt: skip
     report("_".join(["denoise", *(word for word, is_so in told.items() if is_so)]), rows)
 
 

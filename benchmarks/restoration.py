@@ -67,11 +67,11 @@ def score(result: Tensor, clean: Tensor) -> float:
     return float(psnr(rounded(result)[None], clean[None]))
 
 
-def by_model(task: str, model: Any) -> Net:
+def by_model(task: str, model: Any, careful: bool) -> Net:
     """The shipped model, or the given one."""
 
     def net(picture: Tensor, **options: Any) -> Tensor:
-        return restore_tensor(model_for(task, len(picture), model), picture[None], **options)[0]
+        return restore_tensor(model_for(task, len(picture), model), picture[None], careful=careful, **options)[0]
 
     return net
 
@@ -201,10 +201,12 @@ def main() -> None:
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--model", type=Path, help="a model folder instead of the shipped one")
+    parser.add_argument("--careful", action="store_true", help="each picture through the model in eight ways")
     args = parser.parse_args()
     threads()
-    rows = TASKS[args.task](data_folder(args.data), by_model(args.task, args.model))
-    report(f"restoration_{args.task}{'_other' if args.model else ''}", rows)
+    rows = TASKS[args.task](data_folder(args.data), by_model(args.task, args.model, args.careful))
+    name = "_".join(["restoration", args.task, *["careful"] * args.careful, *["other"] * bool(args.model)])
+    report(name, rows)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,6 @@ from narrows.model.model import Model
 from narrows.training.config import TrainingConfig
 from narrows.training.loop import Supply, train
 from narrows.training.seeds import generator
-from narrows.using.laying import WAYS, lay, lay_back
 from narrows.using.restore import model_for, restore_photo
 
 SECONDS = 60.0
@@ -124,13 +123,7 @@ def restore_alone(
     budget = {"steps": steps} if steps is not None else {"minutes": seconds / 60}
     config = TrainingConfig(**budget, batch_size=_PATCHES, learning_rate=_RATE, ema=_MEMORY, evaluations=1, seed=seed)  # type: ignore[arg-type]
     taken = _learn(model, photo, config, progress)
-    if photo.array.size > _LAID_BELOW:
-        better = restore_photo(model, photo, strength=strength)
-    else:
-        pixels = photo.tensor()
-        out = photo.blank()
-        photo.put(out, pixels + strength * (_laid(model, pixels) - pixels))
-        better = photo.with_array(out)
+    better = restore_photo(model, photo, strength=strength, careful=photo.array.size <= _LAID_BELOW)
     gain, others = _compared(model, photo, curve, task, seed, progress) if compare else (None, {})
     return Alone(better, measured, taken, gain, others, tuple(notes))
 
@@ -185,20 +178,11 @@ def _learn(
     return outcome.plan.total
 
 
-def _laid(model: Model, pixels: Tensor) -> Tensor:
-    """C H W: the mean result over two flips and a transpose, in all combinations. Not clamped: floats may lie outside
-    of [0, 1]."""
-    total = torch.zeros_like(pixels)
-    for way in range(WAYS):
-        total += lay_back(_through(model, lay(pixels, way)), way)
-    return total / WAYS
-
-
-def _through(model: Any, pixels: Tensor) -> Tensor:
+def _through(model: Any, pixels: Tensor, careful: bool = False) -> Tensor:
     """C H W through a net in tiles, not clamped."""
     channels = len(pixels)
     array = np.ascontiguousarray(pixels.numpy().transpose(1, 2, 0))
-    better = restore_photo(model, Photo(array, np.zeros(channels), np.ones(channels)))
+    better = restore_photo(model, Photo(array, np.zeros(channels), np.ones(channels)), careful=careful)
     return torch.from_numpy(better.array.transpose(2, 0, 1).copy())
 
 
@@ -226,4 +210,4 @@ def _compared(
     with contextlib.suppress(UnknownName):  # where no model ships
         ready = model_for(task, len(middle))
         others[_WITHOUT_TRAINING] = gain(lambda seen: _through(ready, seen))
-    return gain(lambda seen: _laid(model, seen)), others
+    return gain(lambda seen: _through(model, seen, careful=True)), others

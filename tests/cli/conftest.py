@@ -25,6 +25,10 @@ class Ran:
         self.err: str = result.stderr
         self.exception = result.exception
 
+    def __repr__(self) -> str:
+        """A failed assertion tells what the command said."""
+        return f"Ran(code={self.code}, exception={self.exception!r}, out={self.out!r}, err={self.err!r})"
+
     @property
     def json(self) -> Any:
         return json.loads(self.out)

@@ -316,6 +316,20 @@ def test_a_classical_filter_takes_the_networks_place_and_the_next_run_knows_it(r
     assert ran.code != 0 and "--force" in ran.err
 
 
+def test_careful_is_another_result_that_proof_judges_and_an_earlier_run_knows(run, noisy, denoiser, pixels):
+    words = ("denoise", "noisy", "--model", denoiser, "--out")
+    plain = run(*words, "plain", "--proof", "--map", "--json").json
+    careful = run(*words, "careful", "--careful", "--proof", "--map", "--json").json
+    name = Path(plain["written"][0]).name
+    assert not np.array_equal(pixels(f"careful/{name}"), pixels(f"plain/{name}"))
+    assert careful["proof"]["gain"] != plain["proof"]["gain"]
+    doubted = [pixels(f"{way}/{Path(name).stem}.doubt.png") for way in ("plain", "careful")]
+    assert np.array_equal(*doubted), "a map looks in all eight ways anyhow"
+    assert len(run(*words, "careful", "--careful", "--json").json["already"]) == len(careful["written"])
+    ran = run(*words, "careful")
+    assert ran.code == 1 and "exists already" in ran.err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -329,6 +343,8 @@ def test_a_classical_filter_takes_the_networks_place_and_the_next_run_knows_it(r
         (["denoise", "--page", "page.png"], "--page page.html"),
         (["denoise", "--only-this", "--map"], "leave out --map"),
         (["denoise", "--only-this", "--proof"], "leave out --proof"),
+        (["denoise", "--only-this", "--careful"], "careful by itself"),
+        (["denoise", "--classical", "median", "--careful"], "leave out --careful"),
     ],
 )
 def test_what_cannot_be_asked_together_is_refused_before_anything_is_done(run, noisy, words, said):

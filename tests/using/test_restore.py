@@ -8,12 +8,13 @@ import torch
 from PIL import Image
 
 import narrows
-from narrows._errors import BadData, BadOption, UnknownName
+from narrows._errors import BadData, BadOption, NotSupported, UnknownName
 from narrows.data.images import Photo
 from narrows.model import zoo
 from narrows.model.build import make
 from narrows.model.folder import save
 from narrows.model.model import Model
+from narrows.using.laying import WAYS, lay, lay_back
 from narrows.using.loaded import LoadedModel
 from narrows.using.restore import restore_photo, restore_tensor
 
@@ -164,6 +165,30 @@ def test_tiles_equal_the_whole(size, tile, grey):
     pixels = torch.rand((2, 1, *size), generator=torch.Generator().manual_seed(1))
     whole = restore_tensor(grey, pixels, tile=10_000)
     torch.testing.assert_close(restore_tensor(grey, pixels, tile=tile), whole, atol=1e-5, rtol=0)
+
+
+def test_careful_is_the_mean_over_the_eight_ways_to_lay_a_picture(stirred):
+    colour = stirred(noise=0.02, shape=(3, 32, 32), task="denoise", n_nodes=(8, 8))
+    pixels = 0.4 + 0.2 * torch.rand((2, 3, 24, 40), generator=torch.Generator().manual_seed(3))  # far from clipping
+    each = [lay_back(restore_tensor(colour, lay(pixels, way)), way) for way in range(WAYS)]
+    assert max(float((one - each[0]).abs().max()) for one in each[1:]) > 1e-3
+    careful = restore_tensor(colour, pixels, careful=True)
+    torch.testing.assert_close(careful, torch.stack(each).mean(0), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(40, 64), (41, 65)])
+def test_careful_tiles_equal_the_whole(size, grey):
+    pixels = torch.rand((1, 1, *size), generator=torch.Generator().manual_seed(1))
+    whole = restore_tensor(grey, pixels, tile=10_000, careful=True)
+    torch.testing.assert_close(restore_tensor(grey, pixels, tile=16, careful=True), whole, atol=1e-5, rtol=0)
+
+
+def test_careful_is_refused_where_a_picture_has_one_way_only(drawn):
+    model = make(shape=(1, 8, 8), task="denoise", kind="undercomplete", architecture="mlp", code_size=4)
+    with pytest.raises(NotSupported, match=r"pictures of one size.*--careful"):
+        narrows.restore(drawn(8, 8), model=model, careful=True)
+    with pytest.raises(NotSupported, match=r"a formula.*--careful"):
+        narrows.restore(drawn(8, 8), task="blur", careful=True)
 
 
 def test_a_grey_model_takes_every_channel_by_itself(grey):

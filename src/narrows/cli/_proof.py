@@ -106,7 +106,8 @@ class Asked(NamedTuple):
         if self.proof:
             proof, found["proof"] = self._prove(out, jobs, roots, task, model, options)
         if self.map:
-            found["maps"] = self._map(out, jobs, task, model, force, options)
+            own = {name: value for name, value in options.items() if name != "careful"}  # a map looks in all ways
+            found["maps"] = self._map(out, jobs, task, model, force, own)
         if self.page is not None:
             from narrows.pages.before_after import Restored, write_before_after
 

@@ -22,9 +22,10 @@ from narrows.data.images import READABLE, Photo, save_photo
 from narrows.data.stack_saving import save_stack
 from narrows.data.stacks import Stack, open_picture
 from narrows.data.triage import look_through, printable
+from narrows.model.model import Model
 from narrows.using._journal import Journal, made_from
 from narrows.using._journal import how_of as how_of
-from narrows.using.engines import check_engine
+from narrows.using.engines import check_engine, net_of
 from narrows.using.restore import model_for, restore_photo
 
 _LARGE = 48 << 20
@@ -157,12 +158,14 @@ def restore_files(
     leaves the picture out.
 
     Raises BadOption, UnknownName, BadModelFile, CannotWrite (disk full), BadRun (another process writes to the folder),
-    NotSupported (the engine is not installed).
+    NotSupported (the engine is not installed, or cannot take the net).
     """
     check_engine(engine)
     if not 0 <= strength <= 1:
         raise BadOption(f"strength={strength}; it takes 0 (the original) to 1 (the whole correction): --strength 0.7")
     chosen = None if model is None else model_for(task, 3, model)
+    if isinstance(chosen, Model):
+        net_of(chosen, engine)  # what an engine needs is made before threads begin, and a net it cannot take said once
     found = _Outcomes(plan)
 
     def better(photo: Photo, into: np.ndarray | None = None) -> Photo:

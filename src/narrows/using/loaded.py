@@ -59,10 +59,12 @@ class LoadedModel:
         x, back = self._inside(data)
         return back(self._bounded(self.model.reconstruct(x)))
 
-    def restore(self, picture: Any, *, strength: float = 1.0, engine: str = "torch", **options: Any) -> Any:
-        """A picture of any size that the net can take -> a better one, in the type that came. `engine`: "torch", or
-        "onnxruntime" where that is installed."""
-        return restore_picture(picture, model=self.model, strength=strength, engine=engine, **options)
+    def restore(
+        self, picture: Any, *, strength: float = 1.0, careful: bool = False, engine: str = "torch", **options: Any
+    ) -> Any:
+        """A picture of any size that the net can take -> a better one, in the type that came. All as
+        `narrows.restore` takes it."""
+        return restore_picture(picture, model=self.model, strength=strength, careful=careful, engine=engine, **options)
 
     def export(self, path: str | Path, *, to: str = "onnx", force: bool = False) -> Exported:
         """Write the net as one file for programs without torch; only where it gives what the model gives.

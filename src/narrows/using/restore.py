@@ -23,7 +23,10 @@ from narrows.model import zoo
 from narrows.model.folder import load
 from narrows.model.model import Model
 from narrows.using.engines import net_of
+from narrows.using.laying import laid_in_every_way
 from narrows.using.tiles import TILE, Tile, cut, pad_to, tiles
+
+_ONE_WAY = "careful lays a picture in eight ways, and this model {}: leave out --careful (careful=True)"
 
 _loaded: dict[Path, Model] = {}
 
@@ -34,6 +37,7 @@ def restore(
     task: str = "denoise",
     model: Any = None,
     strength: float = 1.0,
+    careful: bool = False,
     engine: str = "torch",
     **options: Any,
 ) -> Any:
@@ -41,9 +45,10 @@ def restore(
 
     Of 2 or 4 channels the last is transparency, which comes back as it was, unless the model takes so many itself.
     `task` names a shipped model, or the verb of your own `model` (a folder, its path, or what `narrows.load` gave).
-    `strength` 0 to 1 blends from the original to the result. `engine` computes the net: "torch", or "onnxruntime" where
-    that is installed (the same to 1e-4). `options` are the task's own, such as `level=25` of
-    `denoise` (units of 1/255). Example: `better = narrows.restore(picture, task="denoise")`.
+    `strength` 0 to 1 blends from the original to the result. `careful` passes the picture through the net eight times,
+    flipped and turned, and takes the mean: about 0.1 dB better, eight times as long. `engine` computes the net:
+    "torch", or "onnxruntime" where that is installed (the same to 1e-4). `options` are the task's own, such as
+    `level=25` of `denoise` (units of 1/255). Example: `better = narrows.restore(picture, task="denoise")`.
 
     Raises UnknownName, BadOption, BadData, BadModelFile, NotSupported.
     """
@@ -52,7 +57,7 @@ def restore(
     chosen = given or model_for(task, pixels.shape[1])
     if strength == 0 and task_of(chosen).scale == 1 and not _reshapes(chosen):
         return copy.deepcopy(picture)  # in whatever precision and mode it came: `pixels` are single floats
-    return back(restore_tensor(chosen, pixels, strength=strength, engine=engine, **options))
+    return back(restore_tensor(chosen, pixels, strength=strength, careful=careful, engine=engine, **options))
 
 
 def restore_tensor(
@@ -61,6 +66,7 @@ def restore_tensor(
     *,
     strength: float = 1.0,
     tile: int = TILE,
+    careful: bool = False,
     engine: str = "torch",
     **options: Any,
 ) -> Tensor:
@@ -68,7 +74,7 @@ def restore_tensor(
     reach. `model` may be a task that has an exact formula."""
     _check_strength(strength)
     if _reshapes(model):
-        return _related(model, pixels, strength, engine, options)
+        return _related(model, pixels, strength, careful, engine, options)
     task = task_of(model)
     if strength == 0 and task.scale == 1:
         return pixels.clone()
@@ -84,7 +90,8 @@ def restore_tensor(
     def put(part: Tensor, rows: slice, cols: slice) -> None:
         out[..., rows, cols] = part if strength == 1 else _blend(window(rows, cols), part, strength)
 
-    in_tiles(way_of(model, pixels.shape[1], size, engine, options), pixels.shape[1], size, window, put, tile, options)
+    way = way_of(model, pixels.shape[1], size, engine, options, careful=careful)
+    in_tiles(way, pixels.shape[1], size, window, put, tile, options)
     return out.clamp_(0, 1)
 
 
@@ -94,6 +101,7 @@ def restore_photo(
     *,
     strength: float = 1.0,
     tile: int = TILE,
+    careful: bool = False,
     engine: str = "torch",
     into: np.ndarray | None = None,
     **options: Any,
@@ -103,7 +111,7 @@ def restore_photo(
     _check_strength(strength)
     if _reshapes(model):
         related = photo.emptied(model.target_shape)
-        related.put(related.array, _related(model, photo.tensor()[None], strength, engine, options)[0])
+        related.put(related.array, _related(model, photo.tensor()[None], strength, careful, engine, options)[0])
         return related
     task = task_of(model)
     if strength == 0 and task.scale == 1:
@@ -122,7 +130,8 @@ def restore_photo(
         part = part if strength == 1 else _blend(window(rows, cols), part, strength)
         result.put(out, part[0], rows, cols)
 
-    in_tiles(way_of(model, photo.shape[0], size, engine, options), photo.shape[0], size, window, put, tile, options)
+    way = way_of(model, photo.shape[0], size, engine, options, careful=careful)
+    in_tiles(way, photo.shape[0], size, window, put, tile, options)
     return result.with_array(out)
 
 
@@ -174,8 +183,12 @@ def model_for(task: str, channels: int, model: Any = None) -> Model | AbstractTa
 
 
 @torch.no_grad()
-def _related(model: Model, pixels: Tensor, strength: float, engine: str, options: dict[str, Any]) -> Tensor:
+def _related(
+    model: Model, pixels: Tensor, strength: float, careful: bool, engine: str, options: dict[str, Any]
+) -> Tensor:
     """B *shape -> B *target_shape, for a model that gives pictures of another shape than it takes."""
+    if careful:
+        raise NotSupported(_ONE_WAY.format("gives pictures of another shape than it takes"))
     if strength != 1:
         raise BadOption(f"strength={strength}; this model gives pictures of another shape, which cannot be blended")
     if tuple(pixels.shape[1:]) != model.shape:
@@ -250,13 +263,22 @@ class Way(NamedTuple):
 
 
 def way_of(
-    model: Model | AbstractTask, channels: int, size: tuple[int, int], engine: str, options: dict[str, Any]
+    model: Model | AbstractTask,
+    channels: int,
+    size: tuple[int, int],
+    engine: str,
+    options: dict[str, Any],
+    *,
+    careful: bool = False,
 ) -> Way:
-    """Through the model's net, or by the task's formula. Raises NotSupported, BadData."""
+    """Through the model's net, or by the task's formula. `careful` is as `restore` takes it. Raises NotSupported,
+    BadData."""
     if not isinstance(model, Model):
         formula = model.exact(**options)
         if formula is None:
             raise NotSupported(f"{tasks.name_of(model)} needs a model: --model DIR")
+        if careful:
+            raise NotSupported(_ONE_WAY.format("is a formula, to which all are one"))
         together = channels if formula.together else 1
         return Way(lambda seen, one, _: cut(formula.apply(seen), one), together, 1, formula.reach)
     if model.form != "picture":
@@ -269,6 +291,10 @@ def way_of(
         )
     stride = model.net_facts.stride if whole else 1
     net = net_of(model, engine)
+    if careful:
+        if not (whole and model.net_facts.any_size):
+            raise NotSupported(_ONE_WAY.format("takes pictures of one size"))
+        net = laid_in_every_way(net)
 
     def through(seen: Tensor, one: Tile, options: dict[str, Any]) -> Tensor:
         ready = model.task.prepare(pad_to(seen, stride), **options).contiguous(memory_format=torch.channels_last)
