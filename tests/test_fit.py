@@ -157,12 +157,18 @@ def lit_from(side, count=60):
     ],
     ids=["lit", "even", "few", "asked", "asked for one", "8x10", "plain", "direct", "table"],
 )
-def test_pictures_with_a_code_are_moved_and_mirrored_where_that_makes_pictures_like_them(data, settings, shift, mirror):
-    card = narrows.fit(data, steps=1, held_out=0.0, validation=0.0, **settings).model.card
+def test_pictures_with_a_code_are_moved_and_mirrored_where_that_makes_pictures_like_them(
+    data, settings, shift, mirror, tmp_path
+):
+    card = narrows.fit(data, steps=1, held_out=0.0, validation=0.0, out=tmp_path / "model", **settings).model.card
     assert (card["training"]["shift"], card["training"]["mirror"]) == (shift, mirror)
     reasons = card["about"]["reasons"].keys() & {"shift", "mirror"}
     chosen = set() if data.ndim == 2 or "task" in settings else {"shift", "mirror"} - settings.keys()
     assert reasons == chosen
+    told = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert [f"`{name}`" in told for name in ("shift", "mirror")] == [
+        bool(card["training"][name]) or name in chosen for name in ("shift", "mirror")
+    ], "asked for or chosen, what pictures went through is told"
 
 
 def test_pairs_are_not_moved_unless_that_was_asked_for():

@@ -70,7 +70,11 @@ def _choices(card: Mapping[str, Any]) -> str:
         "n_layers": net.get("n_layers"),
         "n_nodes": ", ".join(map(str, net.get("n_nodes", ()))),
         "loss": card["loss"],
-        **{name: str(card["training"].get(name)) for name in ("shift", "mirror") if name in reasons},
+        **{
+            name: str(card["training"].get(name))
+            for name in ("shift", "mirror")
+            if name in reasons or card["training"].get(name)
+        },
     }
     rows = [(f"`{name}`", plain(value), plain(reasons.get(name, "asked for"))) for name, value in values.items()]
     return "## Hyperparameters\n\n" + _table(("name", "value", "why"), rows)
