@@ -12,6 +12,7 @@ from typing import Any
 import narrows
 from narrows.model.folder import load, save
 from narrows.model.golden import write_golden
+from narrows.model.zoo import place_of
 from narrows.pages.fitted import readme
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +36,18 @@ def photographs(data: Path) -> list[Path]:
     found = sorted(path for path in folder.glob("*/*.jpg") if path.stem not in test)
     assert len(found) == 432, f"{len(found)} photographs found"
     return found
+
+
+def going_on(command: str, name: str, begin_with: str | None) -> str:
+    """`command`, which makes `name`, going on from the model `begin_with`. Where that is an earlier `name`, what made
+    it comes first, under a name of its own: the whole chain is what to type for the same model."""
+    if begin_with is None:
+        return command
+    before = narrows.load(place_of(begin_with)).card["about"].get("command", "")
+    if f" --out {name} " not in before:
+        return f"{command} --begin-with {Path(begin_with).name}"
+    earlier = f"{name}-{before.count(' --out ')}"
+    return f"{before.replace(f' --out {name} ', f' --out {earlier} ')} && {command} --begin-with {earlier}"
 
 
 def make(

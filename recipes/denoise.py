@@ -13,18 +13,14 @@ copies the finished model into the package.
 
 from __future__ import annotations
 
-import argparse
+from _recipe import BERKELEY, going_on, make, options, photographs
 
-from _recipe import BERKELEY, make, options, photographs
-
-STEPS = 24_000
-"""Of a training from the beginning."""
 PATCH = 96
 """Pixels a side, of 16 patches a step."""
 
 
 def main() -> None:
-    parser = options(__doc__, steps=STEPS)
+    parser = options(__doc__, steps=24_000)
     parser.add_argument("--channels", type=int, choices=(1, 3), default=1)
     parser.add_argument("--camera", type=float, default=0.0, help="share of noise as cameras leave it")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
@@ -50,18 +46,12 @@ def main() -> None:
         validation=0.03,
         weight_decay=1e-5,
         evaluations=40,
-        command=again(args, name),
-    )
-
-
-def again(args: argparse.Namespace, name: str) -> str:
-    """What to type for the same model."""
-    recipe = f"python recipes/denoise.py --channels {args.channels} --data DATA"
-    if not args.begin_with:
-        return f"{recipe} --out {name} --steps {args.steps}"
-    return (
-        f"{recipe} --out first --steps {STEPS} && {recipe} --out {name} --steps {args.steps} --rate {args.rate} "
-        f"--camera {args.camera} --loss {args.loss} --patch {args.patch} --begin-with first"
+        command=going_on(
+            f"python recipes/denoise.py --channels {args.channels} --data DATA --out {name} --steps {args.steps} "
+            f"--rate {args.rate} --camera {args.camera} --loss {args.loss} --patch {args.patch}",
+            name,
+            args.begin_with,
+        ),
     )
 
 

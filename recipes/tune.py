@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from _recipe import BERKELEY, make, options, photographs
+from _recipe import BERKELEY, going_on, make, options, photographs
 from PIL import Image
 
 LOSSES = {"inpaint": "l1"}
@@ -53,8 +53,11 @@ def main() -> None:
         group_by=r"([0-9]+)(-grey)?[.]",
         weight_decay=1e-5,
         evaluations=20,
-        command=f"python recipes/tune.py {args.task} --data DATA --out {name} --steps {args.steps} "
-        f"--rate {args.rate} --begin-with {Path(args.begin_with).name}",
+        command=going_on(
+            f"python recipes/tune.py {args.task} --data DATA --out {name} --steps {args.steps} --rate {args.rate}",
+            name,
+            args.begin_with,
+        ),
     )
 
 
