@@ -187,7 +187,7 @@ def test_careful_is_refused_where_a_picture_has_one_way_only(drawn):
     model = make(shape=(1, 8, 8), task="denoise", kind="undercomplete", architecture="mlp", code_size=4)
     with pytest.raises(NotSupported, match=r"pictures of one size.*--careful"):
         narrows.restore(drawn(8, 8), model=model, careful=True)
-    with pytest.raises(NotSupported, match=r"a formula.*--careful"):
+    with pytest.raises(NotSupported, match=r"blur is a formula.*--careful"):
         narrows.restore(drawn(8, 8), task="blur", careful=True)
 
 

@@ -278,7 +278,9 @@ def way_of(
         if formula is None:
             raise NotSupported(f"{tasks.name_of(model)} needs a model: --model DIR")
         if careful:
-            raise NotSupported(_ONE_WAY.format("is a formula, to which all are one"))
+            raise NotSupported(
+                f"{tasks.name_of(model)} is a formula, which gives the same in all eight ways: leave out --careful"
+            )
         together = channels if formula.together else 1
         return Way(lambda seen, one, _: cut(formula.apply(seen), one), together, 1, formula.reach)
     if model.form != "picture":
