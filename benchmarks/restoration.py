@@ -67,7 +67,7 @@ def score(result: Tensor, clean: Tensor) -> float:
     return float(psnr(rounded(result)[None], clean[None]))
 
 
-def by_model(task: str, model: Any, careful: bool) -> Net:
+def by_model(task: str, model: Any, careful: bool = False) -> Net:
     """The shipped model, or the given one."""
 
     def net(picture: Tensor, **options: Any) -> Tensor:
