@@ -52,7 +52,7 @@ def test_the_gain_that_truth_shows_is_found(clean, level, told):
     assert found.keys() == {"network", "median 3"}
     for restorer, gain in zip((network, median), found.values(), strict=True):
         # Of 95 % intervals some miss; how many is measured by benchmarks/estimated_gain.py.
-        assert gain.value == pytest.approx(true_gain(restorer, picture, clean), abs=0.8)
+        assert gain.value == pytest.approx(true_gain(restorer, picture, clean), abs=1.0)
         assert gain.low < gain.value < gain.high
         assert gain.high - gain.low < 4
 

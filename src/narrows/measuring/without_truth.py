@@ -75,7 +75,7 @@ class _Trust(NamedTuple):
     spread_more: float
 
 
-_GREY, _COLOUR = _Trust(-0.0015, -0.005, 0.5, 0.05, 0.004), _Trust(0.0015, 0.0015, 0.0, 0.03, 0.0025)
+_GREY, _COLOUR = _Trust(-0.0015, -0.005, 0.5, 0.05, 0.004), _Trust(-0.0012, -0.004, 0.0, 0.03, 0.0025)
 """Of nets for one channel and for three (docs/log.md, 2026-11-27)."""
 _MOST_UNEVEN = 0.25
 _FOUND = 1.2
