@@ -10,8 +10,8 @@
 
 Every row trains through `narrows.fit`, in a folder of RUNS of its own: the same command goes on after any interruption
 and trains nothing twice. --seeds 0,1,2 repeats it; --quick runs everything on a few hundred pictures for a few steps.
-Pictures are not moved, as in the published protocols, but for `features`. The test pictures are looked at once, at the
-end: what is chosen (C of the probe, the best averaged weights) is chosen on training pictures.
+Pictures are not moved, as in the published protocols. The test pictures are looked at once, at the end: what is chosen
+(C of the probe, the best averaged weights) is chosen on training pictures.
 
 Protocols. Features: Makhzani & Frey 2014, 784-1000 and logistic regression on 60,000 frozen codes. NLL: Burda et al.
 2016, 200-200 nodes, 50 values (`hierarchical`: three levels of convolutions, 64 values), Bernoulli, 5,000 importance
@@ -176,13 +176,13 @@ def probe_error(model: Model, found: Digits, quick: bool, test: Tensor | None = 
 
 
 def features(args: argparse.Namespace, found: Digits, runs: Runs) -> list[dict[str, Any]]:
-    """Frozen codes of 1000 units. Pictures are moved by a pixel: after 3,000 steps 2.56 % of 10,000 training pictures
-    were wrong by a probe of 20,000 codes, for 2.83 % where they stay."""
+    """Frozen codes of 1000 units. The rate: after 60 passes a probe of 20,000 codes is wrong in 2.08 % of 10,000
+    training pictures at 1e-3, in 2.38 % at 4e-3 with pictures moved by a pixel."""
     rows = []
     for seed in args.seeds:
         model, told = runs.fit(
             "features-sparse", found.train.numpy(), seed, kind="sparse", code_size=1000, n_layers=1, architecture="mlp",
-            loss="mse", epochs=args.epochs or 200, validation=1 / 6, weight_decay=0.1, shift=1,
+            loss="mse", epochs=args.epochs or 200, validation=1 / 6, weight_decay=0.1, learning_rate=1e-3,
             options={"k": 25, "alpha": 3.0},
         )  # fmt: skip
         rows.append({"kind": "sparse", "error %": 100 * probe_error(model, found, args.quick), **told})
