@@ -59,15 +59,14 @@ def psnr(result: np.ndarray, truth: np.ndarray) -> float:
     return float(20 * np.log10(255 / np.sqrt(np.mean((result.astype(float) - truth) ** 2))))
 
 
-def by_model(model: Any, **options: Any) -> Callable[[np.ndarray, float], np.ndarray]:
+def by_model(model: Any, told: bool = False, careful: bool = False) -> Callable[[np.ndarray, float], np.ndarray]:
     """A function of (noisy picture, sigma), giving 8 bits."""
 
     def apply(picture: np.ndarray, sigma: float) -> np.ndarray:
         pixels = torch.from_numpy(picture).float()
         pixels = pixels[None, None] if picture.ndim == 2 else pixels.permute(2, 0, 1)[None]
-        told = {"level": sigma} if options.get("told") else {}
-        use = model_for("denoise", pixels.shape[1], model)
-        found = restore_tensor(use, pixels, careful=bool(options.get("careful")), **told)[0]
+        use, level = model_for("denoise", pixels.shape[1], model), sigma if told else None
+        found = restore_tensor(use, pixels, careful=careful, level=level)[0]
         found = found[0].numpy() if picture.ndim == 2 else found.permute(1, 2, 0).numpy()
         return np.rint(found * 255).astype(np.uint8)
 

@@ -152,7 +152,7 @@ class Runs:
             if self.args.quick:
                 settings = {k: v for k, v in settings.items() if k not in ("minutes", "epochs")} | {"steps": 20}
             began = time.perf_counter()
-            narrows.fit(data, out=folder, seed=seed, held_out=0.0, **STILL | settings)
+            narrows.fit(data, out=folder, seed=seed, held_out=0.0, **STILL, **settings)
             print(f"{folder.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
         model = load(folder)
         trained = model.card["training"]

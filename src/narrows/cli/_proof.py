@@ -60,14 +60,14 @@ class Asked(NamedTuple):
         found = cls(**{name: given.pop(name) for name in cls._fields})
         return found._replace(proof=found.proof or found.truth is not None)
 
-    def check(self, task: str, model: Any, force: bool) -> None:
+    def check(self, task: str, model: Any, force: bool, *, careful: bool = False) -> None:
         """Everything that can be refused before a picture is read. Raises BadOption, BadData, NotSupported,
         UnknownName, WouldOverwrite."""
         from narrows._files import refuse_to_overwrite
         from narrows.measuring.proof import check_estimate
 
-        if self.classical and (model is not None or self.map):
-            other = "--map" if self.map else f"--model {model}"
+        if self.classical and (model is not None or self.map or careful):
+            other = "--map" if self.map else "--careful" if careful else f"--model {model}"
             raise BadOption(f"--classical {self.classical} takes the network's place; leave out {other}")
         if self.truth is not None and not self.truth.exists():
             raise BadData(f"--truth {self.truth} does not exist; give the folder of the true pictures")

@@ -190,10 +190,8 @@ def _restored(
 
     check_engine(engine)
     task, place = task or "reconstruct", zoo.place_of(model) if model else None
-    asked.check(task, place, force)
+    asked.check(task, place, force, careful=careful)
     if asked.classical:
-        if careful:
-            raise BadOption(f"--classical {asked.classical} takes the network's place; leave out --careful")
         through, unusual = asked.filter(task, strength, options), {"classical": asked.classical}
     if careful:
         options = options | {"careful": True}

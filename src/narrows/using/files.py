@@ -164,8 +164,6 @@ def restore_files(
     if not 0 <= strength <= 1:
         raise BadOption(f"strength={strength}; it takes 0 (the original) to 1 (the whole correction): --strength 0.7")
     chosen = None if model is None else model_for(task, 3, model)
-    if isinstance(chosen, Model):
-        net_of(chosen, engine)  # what an engine needs is made before threads begin, and a net it cannot take said once
     found = _Outcomes(plan)
 
     def better(photo: Photo, into: np.ndarray | None = None) -> Photo:
@@ -180,6 +178,8 @@ def restore_files(
         if journal and not force:  # another process may have done some between the plan and the lock
             found.already |= _done_already(journal, plan.jobs, plan.how)
         todo = [job for job in plan.jobs if job not in found.already]
+        if todo and isinstance(chosen, Model):
+            net_of(chosen, engine)  # an engine's file is made before threads begin, and a net it cannot take said once
         for number, (job, reading) in enumerate(_read_ahead(todo, plan.how, reader)):
             if tell:
                 tell(number, job)
