@@ -176,7 +176,7 @@ def main() -> None:
                 mine[0]["over theirs"] = round(mine[0]["error"] / best, 3)
                 rows += mine
     report(
-        "codebooks", rows, steps=args.steps, batch=args.batch, learning_rate=args.rate,
+        f"codebooks_{args.steps}", rows, steps=args.steps, batch=args.batch, learning_rate=args.rate,
         target="95 % in use (beyond 99 %), error at most 1.0 of theirs (beyond 0.95)",
     )  # fmt: skip
 

@@ -65,6 +65,24 @@ def test_do_repairs_what_has_a_model_and_writes_nothing_else(run, photos, clean,
     assert score("better/noisy.png") > score("photos/noisy.png") + 5
 
 
+@pytest.mark.needs_shipped_models
+def test_carefully_is_the_careful_verb_and_not_the_plain_one(run, photos, pixels):
+    for argv in (
+        ("auto", "photos/noisy.png", "--do", "--careful", "--out", "all ways"),
+        ("denoise", "photos/noisy.png", "--careful", "--out", "verb"),
+        ("auto", "photos/noisy.png", "--do", "--out", "plain"),
+    ):
+        assert run(*argv).code == 0
+    all_ways = pixels("all ways/noisy.png")
+    assert (all_ways == pixels("verb/noisy.png")).all() and (all_ways != pixels("plain/noisy.png")).any()
+
+
+@pytest.mark.parametrize(("argv", "said"), [(("--careful",), "--careful"), (("--out", "better"), "--out better")])
+def test_what_is_for_repairing_is_refused_where_nothing_is_to_be_repaired(run, photos, argv, said):
+    ran = run("auto", "photos", *argv)
+    assert ran.code == 1 and f"{said} came without --do" in ran.err and not Path("better").exists()
+
+
 def test_without_a_model_it_says_so(run, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "_WEIGHTS", tmp_path / "none")
     ran = run("auto", "photos/noisy.png", "--do")

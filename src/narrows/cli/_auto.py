@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from narrows._errors import BadOption
 from narrows.cli._output import Output
-from narrows.cli._restore import Engine, Force, Out, Pictures, Recursive, pairs, say_left_out, say_what_failed
+from narrows.cli._restore import Careful, Engine, Force, Out, Pictures, Recursive, pairs, say_left_out, say_what_failed
 from narrows.cli._verb import warm_up
 
 _FOLDER = Path("repaired")
@@ -21,6 +22,7 @@ def auto(
     paths: Pictures,
     do: Annotated[bool, typer.Option("--do/--look", help="Repair what is wrong, or only say it.")] = False,
     to: Out = None,
+    careful: Careful = False,
     force: Force = False,
     recursive: Recursive = True,
     engine: Engine = "torch",
@@ -40,7 +42,10 @@ def auto(
     from narrows.using.files import Job, how_of, plan_files, restore_files
 
     check_engine(engine)
-    how = "".join(how_of(verb, None, 1.0, {}, engine) for verb in VERBS.values())
+    if not do and (to is not None or careful):
+        raise BadOption(f"{'--careful' if to is None else f'--out {to}'} came without --do, which repairs; add --do")
+    options = {"careful": True} if careful else {}
+    how = "".join(how_of(verb, None, 1.0, options, engine) for verb in VERBS.values())
     plan = plan_files(paths, (to or _FOLDER) if do else None, how=how, force=force, recursive=recursive)
     say_left_out(out, plan.skipped)
     found: dict[Job, dict[str, Any]] = {}
@@ -52,7 +57,7 @@ def auto(
         out.say(_line(job, found[job], seen.without_model))
         if not found[job]["done"]:
             return None
-        return lambda page, into=None: repair(page, seen, engine=engine)
+        return lambda page, into=None: repair(page, seen, engine=engine, careful=careful)
 
     with counting(len(plan.jobs), "auto") as tell:
         done = restore_files(

@@ -106,8 +106,7 @@ class Asked(NamedTuple):
         if self.proof:
             proof, found["proof"] = self._prove(out, jobs, roots, task, model, options)
         if self.map:
-            own = {name: value for name, value in options.items() if name != "careful"}  # a map looks in all ways
-            found["maps"] = self._map(out, jobs, task, model, force, own)
+            found["maps"] = self._map(out, jobs, task, model, force, options)
         if self.page is not None:
             from narrows.pages.before_after import Restored, write_before_after
 

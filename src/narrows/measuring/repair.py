@@ -33,10 +33,11 @@ def look_at(photo: Photo) -> Seen:
     return Seen(troubles, here, tuple(verb for verb in verbs if verb not in here))
 
 
-def repair(photo: Photo, seen: Seen, *, engine: str = "torch") -> Photo:
-    """The photo through every verb that `look_at` found to help and to have a model, computed by that engine."""
+def repair(photo: Photo, seen: Seen, *, engine: str = "torch", careful: bool = False) -> Photo:
+    """The photo through every verb that `look_at` found to help and to have a model, computed by that engine;
+    `careful` as `restore` takes it."""
     for verb in seen.repairable:
-        photo = restore_photo(model_for(verb, photo.shape[0]), photo, engine=engine)
+        photo = restore_photo(model_for(verb, photo.shape[0]), photo, engine=engine, careful=careful)
     return photo
 
 

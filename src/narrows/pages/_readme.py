@@ -9,6 +9,7 @@ from typing import Any
 
 from narrows.measuring.layers import parameters_of
 from narrows.model.model import Model
+from narrows.pages._choices import hyperparameters, reasons_of
 from narrows.pages._numbers import count, duration, number
 
 _MARKS = re.compile(r"([\\`*_\[\]|~])")
@@ -64,19 +65,11 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def _choices(card: Mapping[str, Any]) -> str:
-    net, reasons = card["architecture"]["options"], card["about"].get("reasons", {})
-    values = {
-        **({"code_size": card["kind"]["options"]["code_size"]} if "code_size" in card["kind"]["options"] else {}),
-        "n_layers": net.get("n_layers"),
-        "n_nodes": ", ".join(map(str, net.get("n_nodes", ()))),
-        "loss": card["loss"],
-        **{
-            name: str(card["training"].get(name))
-            for name in ("shift", "mirror")
-            if name in reasons or card["training"].get(name)
-        },
-    }
-    rows = [(f"`{name}`", plain(value), plain(reasons.get(name, "asked for"))) for name, value in values.items()]
+    size = {name: value for name, value in card["kind"]["options"].items() if name == "code_size"}
+    rows = [
+        (f"`{name}`", plain(value), plain(reasons_of(card).get(name, "asked for")))
+        for name, value in (size | hyperparameters(card)).items()
+    ]
     return "## Hyperparameters\n\n" + _table(("name", "value", "why"), rows)
 
 

@@ -12,6 +12,7 @@ from narrows.measuring.intervals import Interval, bootstrap
 from narrows.measuring.judge import Judgement
 from narrows.model.model import Model
 from narrows.pages._charts import Line, Mark, line_chart
+from narrows.pages._choices import hyperparameters, reasons_of
 from narrows.pages._html import Child, Markup, command_block, facts, folded, h, prose, section, table, user_text
 from narrows.pages._numbers import count, number, spread
 from narrows.pages._phrases import phrase
@@ -83,24 +84,21 @@ def _remarks(history: History, say: Say) -> list[Child] | None:
 def choices_section(model: Model, say: Say) -> Markup:
     """The four hyperparameters, kind and architecture: what was chosen, and why."""
     card = model.card
-    about = card["about"]
-    net = card["architecture"]["options"]
+    told = hyperparameters(card)
     values: dict[str, Child] = {
         "kind": card["kind"]["name"],
         "architecture": card["architecture"]["name"],
         "code_size": say("no code") if model.code_size is None else count(model.code_size),
-        "n_layers": net.get("n_layers"),
-        "n_nodes": ", ".join(map(str, net.get("n_nodes", ()))) or "\u2013",
-        "loss": card["loss"],
+        **told,
+        "n_nodes": told["n_nodes"] or "\u2013",
     }
-    reasons, trained = about.get("reasons", {}), card.get("training", {})
-    if "shift" in reasons or trained.get("shift"):
-        values["shift"] = say("pixels each way", n=count(trained["shift"]))
-    if "mirror" in reasons or trained.get("mirror"):
-        values["mirror"] = say("yes" if trained["mirror"] else "no")
+    if "shift" in told:
+        values["shift"] = say("pixels each way", n=count(told["shift"]))
+    if "mirror" in told:
+        values["mirror"] = say("yes" if told["mirror"] else "no")
     rows = []
     for name, value in values.items():
-        reason = reasons.get(name)
+        reason = reasons_of(card).get(name)
         if name == "code_size" and model.code_size is None:
             why = say("no code why")
         elif reason is not None:

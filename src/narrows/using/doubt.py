@@ -27,10 +27,13 @@ _TILE = 384
 
 
 @torch.no_grad()
-def doubt(photo: Photo, *, task: str = "denoise", model: Any = None, seed: int = 0, **options: Any) -> Tensor:
+def doubt(
+    photo: Photo, *, task: str = "denoise", model: Any = None, seed: int = 0, careful: bool = False, **options: Any
+) -> Tensor:
     """H W, of the result's pixels: the standard deviation of eight results, mean over channels, in units of 1.
 
-    `task`, `model` and `options` as `restore` takes them. Raises NotSupported for tasks that have an exact formula, and
+    `task`, `model`, `careful` and `options` as `restore` takes them; `careful` changes nothing, since all eight ways are
+    looked at anyhow. Raises NotSupported for tasks that have an exact formula, and
     for models of pictures of one size.
     """
     use = model_for(task, photo.shape[0], model)
