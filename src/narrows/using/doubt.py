@@ -32,9 +32,9 @@ def doubt(
 ) -> Tensor:
     """H W, of the result's pixels: the standard deviation of eight results, mean over channels, in units of 1.
 
-    `task`, `model`, `careful` and `options` as `restore` takes them; `careful` changes nothing, since all eight ways are
-    looked at anyhow. Raises NotSupported for tasks that have an exact formula, and
-    for models of pictures of one size.
+    `task`, `model`, `careful` and `options` as `restore` takes them; `careful` changes nothing, since all eight ways
+    are looked at anyhow. Raises NotSupported for tasks that have an exact formula, and for models of pictures of one
+    size.
     """
     use = model_for(task, photo.shape[0], model)
     if not isinstance(use, Model):
