@@ -269,7 +269,7 @@ OPTIONS: dict[str, Case] = {
     "an unknown setting": options(UnknownName, "'codesize'", "did you mean code_size", codesize=3),
     "an unknown option of a kind": options(UnknownName, "'bata'", kind="variational", options={"bata": 2}),
     "a code for a kind without one": options(
-        BadOption, "direct has no code", kind="direct", architecture="unet", code_size=3
+        BadOption, "direct has no code", kind="direct", architecture="unet", code_size=3, task="denoise"
     ),
     "a pairing that cannot work": options(
         BadPairing, "undercomplete needs", "unet offers whole", "--arch", kind="undercomplete", architecture="unet"
@@ -503,7 +503,8 @@ USES: dict[str, tuple[str, Callable[[Any], Any], type[NarrowsError], tuple[str, 
         "picture", lambda m: m.interpolate(PICTURES[0], PICTURES[1], steps=1), BadOption, "steps=1", "2 or more"
     ),
     "strength 2": using("direct", lambda m: m.restore(PICTURES[0], strength=2), BadOption, "strength=2", "--strength"),
-    "a level of -5": using("direct", lambda m: m.restore(PICTURES[0], level=-5), BadOption, "--level -5", "0 or more"),
+    "a level of -5": using("direct", lambda m: m.restore(PICTURES[0], level=-5), BadOption, "--level -5", "above 0"),
+    "a level of 0": using("direct", lambda m: m.restore(PICTURES[0], level=0), BadOption, "--level 0", "left out"),
     "a level of text": using(
         "direct", lambda m: m.restore(PICTURES[0], level="high"), BadOption, "--level high", "such as 25"
     ),

@@ -73,6 +73,18 @@ def test_binary_pictures_get_cross_entropy_and_a_reason(digits):
     assert "within" in found.model.card["about"]["reasons"]["loss"]
 
 
+@pytest.mark.parametrize("settings", [{"task": "denoise"}, {"kind": "sparse", "code_size": 20}])
+def test_a_net_whose_result_is_a_sum_is_not_bent_by_a_sigmoid_because_pictures_are_binary(digits, settings):
+    found = narrows.fit((digits > 0.5).astype(np.float32), steps=3, n_nodes=8, **settings)
+    assert found.model.card["loss"] == "mse" and "a sum" in found.model.card["about"]["reasons"]["loss"]
+
+
+def test_a_code_that_learns_by_cross_entropy_is_set_beside_a_direct_net_that_does_not(digits):
+    settings = {"task": "denoise", "code_size": 6, "loss": "bce", "learn_from": "clean"}
+    found = narrows.fit((digits > 0.5).astype(np.float32), steps=3, **settings)
+    assert "direct" in found.judgement.alternatives
+
+
 def test_training_begins_with_the_weights_of_another_model(fitted, digits):
     settings = {"steps": 2, "code_size": 6, "options": {"start": "random"}}
     alone = narrows.fit(digits, **settings)
@@ -103,6 +115,12 @@ def test_another_task_takes_the_weights_and_what_it_sees_more_is_without_influen
 def test_training_begins_only_with_the_same_net(fitted, digits):
     with pytest.raises(BadPairing, match="kind is"):
         narrows.fit(digits, steps=2, code_size=7, begin_with=str(fitted.folder))
+
+
+def test_a_code_of_one_size_begins_only_with_weights_of_that_size(digits, tmp_path):
+    narrows.fit(digits, steps=1, architecture="conv", code_size=6, out=tmp_path)
+    with pytest.raises(BadPairing, match="shape is"):
+        narrows.fit(digits[:, :6, :6], steps=1, architecture="conv", code_size=6, begin_with=str(tmp_path))
 
 
 def test_training_may_go_on_with_another_option_that_leaves_the_weights_as_they_are(digits, tmp_path):
@@ -194,6 +212,8 @@ def test_nothing_held_out_means_no_verdict(digits):
         ({"code_sise": 3}, UnknownName, "code_size"),
         ({"shift": -1}, BadOption, "--shift 1"),
         ({"held_out": 1.0}, BadOption, "0.1"),
+        ({"held_out": 0.5, "validation": 0.6}, BadOption, "next to nothing to learn from"),
+        ({"kind": "direct"}, BadPairing, "--task denoise"),
         ({"steps": 3, "epochs": 2}, BadOption, "exactly one budget"),
     ],
 )

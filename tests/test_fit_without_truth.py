@@ -9,7 +9,8 @@ from PIL import Image
 from skimage import data
 
 import narrows
-from narrows._errors import BadPairing
+from narrows._errors import BadPairing, NotSupported
+from narrows.measuring.scoring import score
 
 SMALL = {"task": "denoise", "steps": 6, "batch_size": 4, "n_nodes": (8, 8), "patch": 32, "held_out": 0.2}
 
@@ -31,6 +32,12 @@ def noisy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory):
     return folder_of(tmp_path_factory.mktemp("clean") / "clean", 0)
+
+
+def test_noisy_pictures_are_no_truth_to_score_by(noisy):
+    found = narrows.fit(noisy, **SMALL)
+    with pytest.raises(NotSupported, match="--truth CLEAN"):
+        score(found.model.model, noisy)
 
 
 def test_noisy_pictures_are_recognised_and_nothing_is_judged_without_truth(noisy, tmp_path):

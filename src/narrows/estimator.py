@@ -26,7 +26,8 @@ from torch import Tensor
 
 from narrows._contract import Batch, DataFacts, Step
 from narrows._errors import BadData, BadOption, NotSupported
-from narrows.model.build import build, make
+from narrows._registry import kinds
+from narrows.model.build import build, kind_for, make
 from narrows.model.folder import from_bytes, to_bytes
 from narrows.model.model import Model
 from narrows.nn.losses import choose_loss
@@ -60,7 +61,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     kind : str or None
         What the code is, a name that `narrows.list_kinds()` lists; None is "undercomplete".
     architecture : str or None
-        "mlp", "conv", "resnet", ...; None is "mlp", and "conv" for pictures of more than 1024 values.
+        "mlp", "conv", "resnet", ...; None is "mlp", and "conv" for pictures of more than 16,384 values.
     code_size : int or None
         Values in the code, 1 to the number of columns; None takes a 25th of the values, and 8 to 128, or half of up
         to 16 columns.
@@ -192,6 +193,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(_SEEDS))
 
+    def _link(self, shape: tuple[int, ...]) -> str:
+        kind = kind_for("reconstruct", self.kind, self.architecture, _plain(self.code_size), shape)
+        return kinds[kind].link
+
     def _made(self, rows: np.ndarray, seed: int) -> tuple[Model, tuple[float, float] | None]:
         """A fresh model for these rows, with their scale learned."""
         scale, loss = None, self.loss
@@ -199,7 +204,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if len(shape) == 3:
             scale = _range_of(rows)
             if loss == "auto":
-                loss, _ = choose_loss(_scaled(rows[:_FOR_AUTO_LOSS], scale))
+                loss, _ = choose_loss(_scaled(rows[:_FOR_AUTO_LOSS], scale), self._link(shape))
         elif loss == "auto":
             loss = "mse"
         model = make(

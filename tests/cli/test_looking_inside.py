@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from narrows.data.reading import read
+from narrows.measuring import drawing
+from narrows.model.folder import load
+
 
 def pixels(path):
     with Image.open(path) as picture:
@@ -86,6 +90,29 @@ def test_sample_fits_the_prior_that_is_asked_for_and_keeps_it_on_request(run, co
     assert np.array_equal(first, second)
     for words in (("--keep",), ("--set", "components=3")):
         assert f"{words[0]} is for a prior that is fitted now" in run("sample", "model", *words, "--out", "e").err
+
+
+def test_a_prior_learns_from_what_the_model_learned_from_where_folders_were_kept_together(
+    run, digits, tmp_path, monkeypatch
+):
+    for number, path in enumerate(sorted(digits.iterdir())):
+        (tmp_path / "grouped" / str(number % 6)).mkdir(parents=True, exist_ok=True)
+        path.rename(tmp_path / "grouped" / str(number % 6) / path.name)
+    held_back = ("--held-out", 0.3, "--validation", 0.2)
+    fit = ("fit", "grouped", "--code-size", 3, "--steps", 3, "--group-by", "folder", *held_back, "--out", "model")
+    assert run(*fit).code == 0
+    given, real = [], drawing.fit_prior
+
+    def watched(model, codes, *others, **options):
+        given.append(codes)
+        return real(model, codes, *others, **options)
+
+    monkeypatch.setattr(drawing, "fit_prior", watched)
+    assert run("sample", "model", "--prior", "normal", "--data", "grouped", "--n", 3, "--out", "new").code == 0
+    dataset = read(tmp_path / "grouped", group_by="folder")
+    learned = dataset.source.take(dataset.split((0.3, 0.2))[0])
+    wanted = load(tmp_path / "model").encode(learned)
+    assert sorted(given[0].tolist()) == sorted(wanted.tolist())  # read by path, and there by content
 
 
 def test_the_run_beside_a_model_remembers_which_data_a_prior_is_fitted_on(run, digits, tmp_path):

@@ -51,6 +51,18 @@ def test_kind_and_architecture_follow_from_data_and_task(settings, kind, archite
     assert (model.kind, model.card["architecture"]["name"]) == (kind, architecture)
 
 
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"shape": (1, 28, 28)}, "fully connected"),
+        ({"shape": (1, 28, 28), "kind": "vqvae"}, "vqvae has a code at every place"),
+        ({"shape": (3, 128, 128)}, "convolutions need fewer weights"),
+    ],
+)
+def test_the_architecture_is_explained_as_it_was_chosen(settings, reason):
+    assert reason in make(**settings).card["about"]["reasons"]["architecture"]
+
+
 @pytest.mark.parametrize("shape", [(1,), (2,), (17,), (1, 1, 1), (1, 1, 5), (3, 2, 2)])
 def test_the_smallest_shapes_make_models(shape):
     model = make(shape=shape)
@@ -87,6 +99,7 @@ def test_options_go_to_whoever_has_them():
         ({"kind": "undercomplete", "architecture": "unet"}, BadPairing, "offers whole"),
         ({"kind": "variational", "loss": "charbonnier"}, BadPairing, "--loss mse"),
         ({"kind": "direct", "architecture": "unet", "code_size": 4}, BadOption, "no code"),
+        ({"kind": "direct", "architecture": "unet", "loss": "bce"}, BadPairing, "--loss mse"),
         ({"code_size": 0}, BadOption, "1 to 64"),
         ({"code_size": -1}, BadOption, "1 to 64"),
         ({"code_size": 65}, BadOption, "1 to 64"),

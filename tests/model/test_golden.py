@@ -13,6 +13,7 @@ from narrows.model.golden import GOLDEN, TOLERANCE, largest_difference, outputs_
 MODELS = {
     "restores": {"shape": (3, 16, 16), "task": "denoise", "n_nodes": (8, 8)},
     "has a code": {"shape": (1, 8, 8), "code_size": 3, "n_nodes": (8,)},
+    "has a code, and convolutions": {"shape": (1, 32, 48), "architecture": "conv", "code_size": 3, "n_nodes": (8, 8)},
     "takes tables": {"shape": (4,), "code_size": 2},
 }
 

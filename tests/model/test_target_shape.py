@@ -52,6 +52,15 @@ def test_the_picture_before_is_encoded_and_the_one_after_decoded(kind, architect
 
 
 @pytest.mark.parametrize("architecture", sorted({name for _, name in VECTORS}))
+def test_a_picture_before_that_is_smaller_cuts_nothing_off_the_one_after(architecture):
+    made = make(
+        shape=(1, 14, 14), target_shape=(1, 16, 16), kind="undercomplete", architecture=architecture, task="relate",
+        code_size=5, n_layers=2, n_nodes=8,
+    )  # fmt: skip
+    assert made.decode(torch.zeros(2, 5)).shape == (2, 1, 16, 16)
+
+
+@pytest.mark.parametrize("architecture", sorted({name for _, name in VECTORS}))
 def test_the_file_keeps_both_shapes(architecture):
     model = build("undercomplete", architecture)
     again = from_bytes(to_bytes(model))

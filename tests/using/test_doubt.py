@@ -30,6 +30,12 @@ def test_the_eight_ways_are_eight():
     assert all(not torch.equal(ways[i], ways[j]) for i in range(WAYS) for j in range(i))
 
 
+def test_a_net_with_a_code_of_one_size_is_refused(drawn):
+    coder = make(shape=(1, 32, 48), architecture="conv", task="denoise", code_size=4)
+    with pytest.raises(NotSupported, match="--map"):
+        doubt(photo(drawn(32, 48, 1)), model=coder)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_net_that_returns_its_input_is_only_shaken(channels, drawn):
     untrained = make(shape=(1, 16, 16), task="denoise", n_nodes=(8, 8))

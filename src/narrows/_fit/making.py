@@ -13,17 +13,17 @@ from narrows._contract import Batch, DataFacts, Pairs, Step
 from narrows._errors import BadOption, BadPairing
 from narrows._fit.parts import Parts, middle
 from narrows._fit.settings import TWIN, FitSettings
-from narrows._registry import tasks
+from narrows._registry import kinds, tasks
 from narrows.data.augment import mirror, mirror_pairs, move, move_pairs
 from narrows.data.pairs import PairedDataset, PairPatches
 from narrows.data.reading import Dataset, read
 from narrows.data.sources import PatchSource
 from narrows.measuring.lessons import Lesson, lesson_for
-from narrows.model.build import make
+from narrows.model.build import kind_for, make
 from narrows.model.folder import load as load_model
 from narrows.model.model import Model
 from narrows.model.zoo import place_of
-from narrows.nn.losses import choose_loss
+from narrows.nn.losses import choose_loss, is_sigmoid
 from narrows.training.config import TrainingConfig
 from narrows.training.loop import History, Supply, train
 from narrows.training.runs import Run
@@ -41,13 +41,21 @@ def make_model(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) ->
     """The model, with the loss chosen from the data where `auto` was asked for. Raises BadOption, BadPairing,
     BadModelFile, UnknownName."""
     loss, why = chosen.loss, None
-    if loss == "auto":
+    target_shape = dataset.target_shape if isinstance(dataset, PairedDataset) else None
+    if loss == "auto" and dataset.form == "table":
+        loss, why = "mse", "the cells are standardised"
+    elif loss == "auto":
         source = dataset.targets if isinstance(dataset, PairedDataset) else dataset.source
-        sample = source.take(torch.arange(min(256, len(source))))
-        loss, why = choose_loss(sample) if dataset.form == "picture" else ("mse", "the cells are standardised")
+        kind = kind_for(chosen.task, chosen.kind, chosen.architecture, chosen.code_size, dataset.shape, target_shape)
+        if "whole" in kinds[kind].needs and tasks[chosen.task].metric == "mse":
+            raise BadPairing(
+                f"{kind} gives back all that it is shown, so {chosen.task} has nothing to learn: --kind undercomplete, "
+                f"or a task that damages its pictures, such as --task denoise"
+            )
+        loss, why = choose_loss(source.take(torch.arange(min(256, len(source)))), kinds[kind].link)
     model = make(
         shape=dataset.shape,
-        target_shape=dataset.target_shape if isinstance(dataset, PairedDataset) else None,
+        target_shape=target_shape,
         kind=chosen.kind,
         architecture=chosen.architecture,
         task=chosen.task,
@@ -118,7 +126,7 @@ def _take_weights(model: Model, place: str) -> None:
         options_only = part in ("kind", "architecture") and model.card[part]["name"] == other.card[part]["name"]
         if options_only and _shapes(model) == _shapes(other):
             continue
-        if asked != its and not (part == "shape" and model.net_facts.any_size):
+        if asked != its and not (part == "shape" and model.any_size):
             raise BadPairing(
                 f"training cannot begin with {place}: its {part} is {its}, and {asked} was asked for; ask for the "
                 f"same, or leave out --from"
@@ -215,7 +223,10 @@ def train_twin(
 ) -> Model:
     """The task's `direct` net on the same data for the same time: what the code costs."""
     progress({"event": "twin"})
-    plain = replace(chosen, kind=None, architecture=None, code_size=None, n_layers=None, n_nodes=None, begin_with=None)
+    loss = "mse" if chosen.loss != "auto" and is_sigmoid(chosen.loss) else chosen.loss
+    plain = replace(
+        chosen, kind=None, architecture=None, code_size=None, n_layers=None, n_nodes=None, begin_with=None, loss=loss
+    )
     twin = make_model(dataset, plain, config)
     teach(twin, lesson)
     budget = replace(config, minutes=max(seconds, 1.0) / 60, epochs=None, steps=None)

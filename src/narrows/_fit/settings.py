@@ -13,6 +13,8 @@ from narrows.training.config import TrainingConfig
 from narrows.training.runs import Run
 
 _DEFAULT_MINUTES = 5.0
+_MOST_HELD_BACK = 0.9
+"""Share of the data from which too little is left to learn from."""
 TWIN = "direct"
 """Folder, in the run's, of the twin's run."""
 
@@ -72,8 +74,15 @@ class FitSettings:
     def __post_init__(self) -> None:
         refuse_other_types(self)
         for name in ("held_out", "validation"):
-            if not 0 <= getattr(self, name) < 0.9:
-                raise BadOption(f"{name}={getattr(self, name)}; it takes a share from 0 to below 0.9, such as 0.1")
+            if not 0 <= getattr(self, name) < _MOST_HELD_BACK:
+                raise BadOption(
+                    f"{name}={getattr(self, name)}; it takes a share from 0 to below {_MOST_HELD_BACK}, such as 0.1"
+                )
+        if self.held_out + self.validation >= _MOST_HELD_BACK:
+            raise BadOption(
+                f"held_out={self.held_out} and validation={self.validation} leave next to nothing to learn from; "
+                f"together they are below {_MOST_HELD_BACK}, such as 0.1 and 0.05"
+            )
         if self.shift is not None and not 0 <= self.shift <= 64:
             raise BadOption(f"shift={self.shift}; pictures are moved by 0 to 64 pixels, such as --shift 1")
         if not 8 <= self.patch <= 1024:

@@ -54,10 +54,11 @@ def draw_to_files(
     run, remembered = _run_of(place), None
     if data is None and prior not in (None, held) and "place" in run and Path(run["place"]).exists():
         data = remembered = run["place"]
-    dataset = None if data is None else read_for(model, data)
+    told = run.get("job", {}).get("fit", {})
+    dataset = None if data is None else read_for(model, data, group_by=told.get("group_by"))
     sides, counts = None, {}
     if dataset is not None:
-        shares = [run.get("job", {}).get("fit", {}).get(name, share) for name, share in _SHARES.items()]
+        shares = [told.get(name, share) for name, share in _SHARES.items()]
         learned, held_out, validation = dataset.split(shares)
         counts = {"training": len(learned), "validation": len(validation), "held_out": len(held_out)}
         sides = dataset.source.take(learned), dataset.source.take(held_out)

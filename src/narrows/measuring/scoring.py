@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from narrows._errors import BadData, BadPicture
+from narrows._errors import BadData, BadPicture, NotSupported
 from narrows.data.fitting import convert_channels
 from narrows.data.sources import opened
 from narrows.data.stacks import pages_of
@@ -41,7 +41,13 @@ class Scores(NamedTuple):
 
 def score(model: Model, data: str | Path | list[Any], *, seed: int = 0) -> Scores:
     """Every example through the net. Tables are scored in standardised columns, known cells alone; a task's damage is
-    drawn from `seed`. Raises BadData."""
+    drawn from `seed`. Raises BadData, and NotSupported for a model that learned from noisy pictures alone, whose data
+    hold no truth."""
+    if not model.task.has_truth:
+        raise NotSupported(
+            "this model learned from noisy pictures alone, and noisy pictures are no truth to score by; where you have "
+            "the clean ones: narrows restore NOISY --model MODEL --truth CLEAN"
+        )
     names = PICTURE_SCORES if model.form == "picture" else TABLE_SCORES
     found: dict[str, list[Tensor]] = {name: [] for name in names}
     before: dict[str, list[Tensor]] = {name: [] for name in names}

@@ -13,7 +13,7 @@ from narrows._errors import BadOption, BadPairing, NotSupported, UnknownName
 from narrows._registry import architectures, kinds, priors, tasks
 from narrows.model.card import FORMAT
 from narrows.model.model import Model
-from narrows.nn.losses import get_loss
+from narrows.nn.losses import get_loss, is_sigmoid
 
 _SMALL_PICTURE = 16_384
 """Values up to which a fully connected net is the default: 73x73 in colour. It begins at PCA, which `conv` did not
@@ -89,6 +89,19 @@ def make(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build(card)
+
+
+def kind_for(
+    task: str,
+    kind: str | None,
+    architecture: str | None,
+    code_size: int | None,
+    shape: tuple[int, ...],
+    target_shape: tuple[int, ...] | None = None,
+) -> str:
+    """The kind that `make` takes when it is told so much. Raises UnknownName."""
+    other = None if target_shape is None or tuple(target_shape) == tuple(shape) else tuple(target_shape)
+    return _choose(tasks[task], kind, architecture, code_size, shape, other)[0]
 
 
 def build(card: dict[str, Any]) -> Model:
@@ -169,8 +182,10 @@ def _choose(
             architecture = "mlp" if small and "vector" in needs else "conv"
             reasons["architecture"] = (
                 f"{values} values: fully connected, which begins at PCA"
-                if small
+                if architecture == "mlp"
                 else f"{values} values are many: convolutions need fewer weights"
+                if not small
+                else f"{kind} has a code at every place of a picture, which convolutions give"
             )
     return kind, architecture, code_size, reasons
 
@@ -197,6 +212,10 @@ def _check_pairing(
     for name, thing, option in ((architecture, arch_class, "--arch mlp"), (task, task_class, "--task reconstruct")):
         if form not in thing.accepts:
             raise BadPairing(f"{name} works on {_names(thing.accepts)}s; this is a {form}: {option}")
+    if "whole" in kind_class.needs and is_sigmoid(loss):
+        raise BadPairing(
+            f"{kind} adds to its input, and {loss} would bend the sum by a sigmoid: --loss mse, l1 or auto"
+        )
     if "density" in kind_class.needs_loss and not get_loss(loss).is_density:
         raise BadPairing(f"{kind} needs a loss that is a density; {loss} is none: --loss mse, l1, logistic or bce")
 

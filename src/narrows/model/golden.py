@@ -30,7 +30,7 @@ def example_of(model: Model) -> Tensor:
     random = torch.Generator().manual_seed(0)
     if model.form == "table":
         return torch.randn(8, model.shape[0], generator=random)
-    height, width = (_SIDE, _SIDE) if model.net_facts.any_size else model.shape[1:]
+    height, width = (_SIDE, _SIDE) if model.any_size else model.shape[1:]
     down, across = torch.linspace(0, 5, height)[:, None], torch.linspace(0, 7, width)
     planes = [0.5 + 0.4 * torch.sin(across + plane) * torch.cos(down) for plane in range(model.shape[0])]
     picture = torch.stack(planes)[None]

@@ -68,6 +68,11 @@ class Model(nn.Module):
         return self.card["kind"]["options"].get("code_size")
 
     @property
+    def any_size(self) -> bool:
+        """Whether pictures of any size pass: a code of a fixed number of values fixes the picture's size."""
+        return self.net_facts.any_size and "vector" not in self.autoencoder.needs
+
+    @property
     def code_shape(self) -> tuple[int, ...] | None:
         """Of the code of a picture of the model's own shape: (D,), or (D, h, w) for a grid; None without a code."""
         if self.code_size is None or "grid" not in self.autoencoder.needs:
@@ -186,8 +191,10 @@ class Model(nn.Module):
     def _decode(self, code: Tensor) -> Tensor:
         """A grid that is as large as the model's own pictures give it loses their padding again."""
         found = self._output(self.autoencoder.decode(code))
+        if "grid" not in self.autoencoder.needs:
+            return found
         padded = tuple(-(-side // self.net_facts.stride) * self.net_facts.stride for side in self.shape[1:])
-        return found[..., : self.shape[1], : self.shape[2]] if padded and found.shape[2:] == padded else found
+        return found[..., : self.shape[1], : self.shape[2]] if found.shape[2:] == padded else found
 
     def _output(self, x: Tensor) -> Tensor:
         return x if self.standardise is None else self.standardise.inverse(x)

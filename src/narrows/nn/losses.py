@@ -175,8 +175,16 @@ def get_loss(name: str, link: str = "identity") -> AbstractLoss:
     return LOSSES[name](link)
 
 
-def choose_loss(values: Tensor) -> tuple[str, str]:
-    """What `auto` means for these values: the loss's name and the reason, a clause for the report."""
+def is_sigmoid(name: str) -> bool:
+    """Whether this loss ends in a sigmoid whatever link it is given. Raises UnknownName."""
+    return get_loss(name, "identity").link == "sigmoid"
+
+
+def choose_loss(values: Tensor, link: str = "sigmoid") -> tuple[str, str]:
+    """What `auto` means for these values and a kind with this link: the loss's name and the reason, a clause for the
+    report."""
+    if link == "identity":
+        return "mse", "what comes out is a sum, which a sigmoid would bend"
     values = values[torch.isfinite(values)]
     inside = bool(((values >= 0) & (values <= 1)).all())
     near = ((values < NEAR_BINARY) | (values > 1 - NEAR_BINARY)).float().mean().item() if len(values) else 0.0

@@ -114,8 +114,11 @@ class Denoise(AbstractTask):
     def prepare(self, photo: Tensor, *, level: float | None = None) -> Tensor:
         """level: standard deviation of noise that is independent from pixel to pixel, in units of 1/255; left out, the
         model finds out by itself what noise there is."""
-        if level is not None and not (isinstance(level, (int, float)) and 0 <= level <= 2550):
-            raise BadOption(f"--level {level}: a standard deviation in units of 1/255, 0 or more, such as 25")
+        if level is not None and not (isinstance(level, (int, float)) and 0 < level <= 2550):
+            raise BadOption(
+                f"--level {level}: a standard deviation in units of 1/255, above 0, such as 25; left out, the model "
+                f"finds out"
+            )
         if level is not None and not self.has_truth:
             raise BadOption(f"--level {level}: this model learned the noise of its own pictures; leave --level out")
         known = torch.full((len(photo), 1, 1, 1), (level or 0.0) / 255, dtype=photo.dtype, device=photo.device)

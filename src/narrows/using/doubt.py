@@ -39,7 +39,7 @@ def doubt(
     use = model_for(task, photo.shape[0], model)
     if not isinstance(use, Model):
         raise NotSupported(f"{tasks.name_of(use)} is computed by a formula and invents nothing: leave out --map")
-    if not use.net_facts.any_size:
+    if not use.any_size:
         raise NotSupported(
             "this model takes pictures of one size only, which cannot be laid otherwise: leave out --map"
         )

@@ -78,7 +78,7 @@ def to_onnx(model: Model) -> bytes:
     example = _example(model)
     names = list(example)
     auto = torch.export.Dim.AUTO
-    free = {0: auto, 2: auto, 3: auto} if _any_size(model) else {0: auto}
+    free = {0: auto, 2: auto, 3: auto} if model.any_size else {0: auto}
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)  # it tells of packages that are not needed here
@@ -106,11 +106,11 @@ def compared(model: Model, data: bytes) -> tuple[tuple[tuple[int, ...], ...], fl
     run = session(data)
     random = torch.Generator().manual_seed(0)
     stride = model.net_facts.stride
-    sides = [(1, 1), (3, 2), (1, 9), (8, 5)] if _any_size(model) else [(1, 1)]
+    sides = [(1, 1), (3, 2), (1, 9), (8, 5)] if model.any_size else [(1, 1)]
     sizes, worst = [], 0.0
     for number, (down, across) in enumerate(sides):
         shape = model.shape
-        if _any_size(model):
+        if model.any_size:
             shape = (shape[0], down * stride, across * stride)
         inputs = {
             name: torch.rand((1 + number, *one.shape[1 : 2 if len(shape) > 1 else None], *shape[1:]), generator=random)
@@ -165,16 +165,11 @@ class _Exportable(nn.Module):
         return (restored, self.autoencoder.encode(x)) if self.has_code else (restored,)
 
 
-def _any_size(model: Model) -> bool:
-    """Whether the net has no code of a fixed number of values, which would fix the picture's size."""
-    return model.net_facts.any_size and bool({"whole", "grid"} & model.autoencoder.needs)
-
-
 def _example(model: Model) -> dict[str, Tensor]:
     """Inputs by their names."""
     if model.form == "table":
         return {"rows": torch.rand(_BATCH, *model.shape)}
-    side = (8 * model.net_facts.stride, 6 * model.net_facts.stride) if _any_size(model) else model.shape[1:]
+    side = (8 * model.net_facts.stride, 6 * model.net_facts.stride) if model.any_size else model.shape[1:]
     found = {"picture": torch.rand(_BATCH, model.shape[0], *side)}
     return found | {"extra": torch.rand(_BATCH, model.task.extra, *side)} if model.task.extra else found
 
@@ -192,7 +187,7 @@ def _facts(model: Model) -> dict[str, Any]:
         return facts | {"columns": model.shape[0], "missing": "NaN"}
     facts |= {
         "range": [0, 1], "channels": model.shape[0], "stride": model.net_facts.stride, "reach": model.net_facts.reach,
-        "enlarge_first": model.task.scale, "any_size": _any_size(model),
+        "enlarge_first": model.task.scale, "any_size": model.any_size,
     }  # fmt: skip
     if model.task.extra:
         facts["extra"] = model.task.extra_meaning

@@ -15,12 +15,12 @@ from narrows.data.sources import ArraySource
 from narrows.model.model import Model
 
 
-def read_for(model: Model, data: str | Path | list[Any]) -> Dataset:
+def read_for(model: Model, data: str | Path | list[Any], *, group_by: str | None = None) -> Dataset:
     """Examples in the order of their paths or rows; pictures are resized and cropped to the model's size, which the
-    triage's notes say. Raises BadData where they do not fit the model."""
+    triage's notes say. `group_by` as `read` takes it. Raises BadData where they do not fit the model."""
     pictures = model.form == "picture"
     shape, channels = (model.shape, model.shape[0]) if pictures else (None, None)
-    dataset = read(data, shape=shape, channels=channels, to_learn=False)
+    dataset = read(data, shape=shape, channels=channels, group_by=group_by, to_learn=False)
     if dataset.form != model.form:
         raise BadData(f"a {dataset.form} came; this model takes {'pictures' if pictures else 'tables'}")
     return dataset if pictures else _columns_of(model, dataset)

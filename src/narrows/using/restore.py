@@ -176,7 +176,7 @@ def model_for(task: str, channels: int, model: Any = None) -> Model | AbstractTa
     path = path.resolve()
     if path not in _loaded or model is not None:
         fresh = load(path)
-        if fresh.net_facts.any_size:
+        if fresh.any_size:
             fresh.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         _loaded[path] = fresh
     return _loaded[path]
@@ -294,7 +294,7 @@ def way_of(
     stride = model.net_facts.stride if whole else 1
     net = net_of(model, engine)
     if careful:
-        if not (whole and model.net_facts.any_size):
+        if not model.any_size:
             raise NotSupported(_ONE_WAY.format("takes pictures of one size"))
         net = laid_in_every_way(net)
 
