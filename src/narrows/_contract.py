@@ -315,7 +315,7 @@ class AbstractTask(nn.Module, ABC):
     accepts: ClassVar[frozenset[str]] = frozenset({"picture"})
     """Of "picture", "table"."""
     learns_from: ClassVar[str] = "clean"
-    """Of "clean", "pairs", "raw", "unpaired"."""
+    """ "clean" pictures, which `example` damages, or "pairs"."""
     ways: ClassVar[tuple[str, ...]] = ("clean",)
     """What `--learn-from` takes, where the constructor has an option `learn_from`: "clean" pictures; "like", clean ones
     damaged as measured on others; and the task's own ways to do without clean pictures."""

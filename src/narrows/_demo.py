@@ -21,12 +21,15 @@ from narrows.model.folder import load
 from narrows.pages.demo import DemoDigits, DemoPhoto, write_demo_page
 from narrows.training.seeds import generator
 from narrows.using.restore import restore_tensor
+from narrows.using.sample import fit_prior
 
 _LEVEL = 25.0
 """Noise put on the photograph: standard deviation in units of 1/255."""
 _CODE_SIZE = 8
 """Of the digits' 64 values."""
 _WALKS, _STEPS = 4, 9
+_NEW = 10
+"""Digits that are drawn."""
 _WORDS = {
     "en": {
         "photo": "Photograph with noise {level:g}: {noisy:.1f} dB; denoised by {model} in {seconds:.1f} s: "
@@ -68,12 +71,13 @@ def run_demo(
     refuse_to_overwrite(page, force)
     make_folder(out)
     say(f"fitting an autoencoder on 1797 handwritten digits ({seconds:g} s)")
+    pictures = _digits()
     fitted = fit(
-        _digits(), code_size=_CODE_SIZE, minutes=seconds / 60, out=out / "digits-model", force=force, lang=lang,
+        pictures, code_size=_CODE_SIZE, minutes=seconds / 60, out=out / "digits-model", force=force, lang=lang,
         command=command, progress=progress,
     )  # fmt: skip
     photo = _photo(say)
-    write_demo_page(page, digits=_shown(fitted), photo=photo, lang=lang)
+    write_demo_page(page, digits=_shown(fitted, pictures), photo=photo, lang=lang)
     assert fitted.folder is not None and fitted.judgement is not None  # it was given, and a tenth is held out
     return Demo(page, fitted.folder, fitted.judgement.verdict.sentence(lang), _sentence(photo, lang))
 
@@ -86,19 +90,21 @@ def _digits() -> np.ndarray:
     return (digits.images / 16).astype(np.float32)
 
 
-def _shown(fitted: Fitted) -> DemoDigits:
-    """What the page asks of the fit, with walks between digits that were held out."""
+def _shown(fitted: Fitted, pictures: np.ndarray) -> DemoDigits:
+    """What the page asks of the fit, with walks between digits that were held out, and digits that are drawn."""
     assert fitted.judgement is not None  # a tenth is held out
     held_out = fitted.judgement.network.targets
     walks = [
         torch.from_numpy(fitted.model.interpolate(held_out[2 * row], held_out[2 * row + 1], steps=_STEPS))
         for row in range(_WALKS)
     ]
+    model = fitted.model.model
+    fit_prior(model, model.encode(torch.from_numpy(pictures)[:, None]), "mixture")
     return DemoDigits(
-        model=fitted.model.model,
+        model=model,
         judgement=fitted.judgement,
         walks=torch.stack(walks),
-        new=None,
+        new=model.draw(_NEW, generator(0, "demo")).clamp(0, 1),
         seconds=fitted.history.seconds,
         report=fitted.report,
         command="narrows fit my-pictures/ --out my-model",

@@ -1,8 +1,9 @@
 """Finds kinds, architectures and tasks by their place: a file's name is the thing's name.
 
 Three places are looked through: the package's own room; the folders named in the environment variable
-`NARROWS_PATH` (each with sub-folders `autoencoders/`, `architectures/`, `tasks/`); and entry points of installed
-packages (groups `narrows.kinds`, `narrows.architectures`, `narrows.tasks`). Listing names imports nothing.
+`NARROWS_PATH` (each with sub-folders `autoencoders/`, `architectures/`, `tasks/`, `priors/`); and entry points of
+installed packages (groups `narrows.kinds`, `narrows.architectures`, `narrows.tasks`, `narrows.priors`). Listing names
+imports nothing.
 
 `NARROWS_PATH` is code that you choose to run, like `PYTHONPATH`; a model folder never brings code of its own.
 """

@@ -15,7 +15,7 @@ def test_it_ends_with_the_path_of_one_page(run, tmp_path, monkeypatch):
     assert "PCA" in verdict
     assert "no denoiser ships" in photo
     assert Path(page) == tmp_path / "here/index.html"
-    assert 'lang="en"' in Path(page).read_text()
+    assert 'lang="en"' in Path(page).read_text() and "Digits that nobody wrote" in Path(page).read_text()
     again = run("demo", "--out", "here", "--seconds", "1")
     assert again.code == 1 and "--force" in again.err
 
