@@ -19,7 +19,7 @@ from narrows._fit.making import find_lesson, make_model, teach, train_model, tra
 from narrows._fit.moving import choose_moves
 from narrows._fit.parts import Parts, as_photographs, split_parts
 from narrows._fit.settings import FitSettings, hold_to_the_same_job, parse_settings
-from narrows._registry import tasks
+from narrows._registry import kinds, tasks
 from narrows.data.pairs import PairedDataset, PairPatches, read_pairs
 from narrows.data.reading import Dataset, read
 from narrows.data.sources import PatchSource
@@ -135,7 +135,7 @@ def _fit(
     history, plan = train_model(model, parts, moved, config, run, progress)
     twin = None
     alike = model.target_shape == model.shape
-    if model.task.kind == "direct" and model.code_size is not None and alike and chosen.twin and parts.judged:
+    if "whole" in kinds[model.task.kind].needs and model.code_size is not None and alike and chosen.twin and parts.judged:
         twin = train_twin(dataset, chosen, config, lesson, parts, history.seconds, run, progress)
     progress({"event": "judging"})
     judgement = None

@@ -92,7 +92,9 @@ def find_lesson(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -
     if dataset.form != "picture":
         return Lesson({})
     channels = dataset.shape[0]
-    of_one_size = chosen.code_size is not None or chosen.kind not in (None, "direct")
+    of_one_size = chosen.code_size is not None or (
+        chosen.kind is not None and "whole" not in kinds[chosen.kind].needs
+    )
     return lesson_for(
         chosen.task,
         tasks[chosen.task],

@@ -166,11 +166,12 @@ def _choose(
     if kind is None:
         kind = task_class.kind
         reasons["kind"] = "what this task is best done with"
-        if kind == "direct" and (
+        whole = "whole" in kinds[kind].needs
+        if whole and (
             code_size is not None or (architecture and "whole" not in architectures[architecture].offers)
         ):
             kind, reasons["kind"] = "undercomplete", "a code was asked for"
-        elif kind == "direct" and other is not None:
+        elif whole and other is not None:
             kind, reasons["kind"] = "undercomplete", "pictures of one shape become pictures of another"
     if architecture is None:
         architecture = task_class.architecture
