@@ -134,8 +134,8 @@ def _fit(
     model.card["about"]["reasons"] |= why
     history, plan = train_model(model, parts, moved, config, run, progress)
     twin = None
-    alike = model.target_shape == model.shape
-    if "whole" in kinds[model.task.kind].needs and model.code_size is not None and alike and chosen.twin and parts.judged:
+    could_be_whole = "whole" in kinds[model.task.kind].needs and model.target_shape == model.shape
+    if could_be_whole and model.code_size is not None and chosen.twin and parts.judged:
         twin = train_twin(dataset, chosen, config, lesson, parts, history.seconds, run, progress)
     progress({"event": "judging"})
     judgement = None

@@ -47,11 +47,6 @@ def make_model(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) ->
     elif loss == "auto":
         source = dataset.targets if isinstance(dataset, PairedDataset) else dataset.source
         kind = kind_for(chosen.task, chosen.kind, chosen.architecture, chosen.code_size, dataset.shape, target_shape)
-        if "whole" in kinds[kind].needs and tasks[chosen.task].metric == "mse":
-            raise BadPairing(
-                f"{kind} gives back all that it is shown, so {chosen.task} has nothing to learn: --kind undercomplete, "
-                f"or a task that damages its pictures, such as --task denoise"
-            )
         loss, why = choose_loss(source.take(torch.arange(min(256, len(source)))), kinds[kind].link)
     model = make(
         shape=dataset.shape,
@@ -66,6 +61,11 @@ def make_model(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) ->
         options=chosen.options,
         seed=config.seed,
     )
+    if "whole" in model.autoencoder.needs and model.task.metric == "mse":
+        raise BadPairing(
+            f"{model.kind} gives back all that it is shown, so {chosen.task} has nothing to learn: --kind "
+            f"undercomplete, or a task that damages its pictures, such as --task denoise"
+        )
     if why:
         model.card["about"]["reasons"]["loss"] = why
     if chosen.begin_with is not None:
@@ -92,9 +92,7 @@ def find_lesson(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -
     if dataset.form != "picture":
         return Lesson({})
     channels = dataset.shape[0]
-    of_one_size = chosen.code_size is not None or (
-        chosen.kind is not None and "whole" not in kinds[chosen.kind].needs
-    )
+    of_one_size = chosen.code_size is not None or (chosen.kind is not None and "whole" not in kinds[chosen.kind].needs)
     return lesson_for(
         chosen.task,
         tasks[chosen.task],

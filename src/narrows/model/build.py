@@ -167,9 +167,7 @@ def _choose(
         kind = task_class.kind
         reasons["kind"] = "what this task is best done with"
         whole = "whole" in kinds[kind].needs
-        if whole and (
-            code_size is not None or (architecture and "whole" not in architectures[architecture].offers)
-        ):
+        if whole and (code_size is not None or (architecture and "whole" not in architectures[architecture].offers)):
             kind, reasons["kind"] = "undercomplete", "a code was asked for"
         elif whole and other is not None:
             kind, reasons["kind"] = "undercomplete", "pictures of one shape become pictures of another"
