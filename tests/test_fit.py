@@ -213,7 +213,7 @@ def test_nothing_held_out_means_no_verdict(digits):
         ({"shift": -1}, BadOption, "--shift 1"),
         ({"held_out": 1.0}, BadOption, "0.1"),
         ({"held_out": 0.5, "validation": 0.6}, BadOption, "next to nothing to learn from"),
-        ({"kind": "direct"}, BadPairing, "--task denoise"),
+        ({"kind": "direct", "architecture": "unet"}, BadPairing, "--task denoise"),
         ({"steps": 3, "epochs": 2}, BadOption, "exactly one budget"),
     ],
 )
