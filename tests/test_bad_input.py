@@ -38,6 +38,7 @@ from narrows import (
     UnknownName,
     WouldOverwrite,
 )  # fmt: skip
+from narrows._files import temporary_of
 from narrows.data import reading
 from narrows.data.images import open_photo, save_photo
 from narrows.model.folder import from_bytes, to_bytes
@@ -636,12 +637,12 @@ def test_no_value_in_a_card_brings_anything_but_a_sentence(tmp_path: Path, saved
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a full disk is simulated by /dev/full")
-@pytest.mark.parametrize("name", [".run.json.part", ".model.json.part", ".model.safetensors.part"])
+@pytest.mark.parametrize("name", ["run.json", "model.json", "model.safetensors"])
 def test_a_full_disk(name: str, tmp_path: Path) -> None:
     """The file that is about to be written is on a device that is always full."""
     folder = tmp_path / "out" / ("run" if "run" in name else "")
     folder.mkdir(parents=True)
-    (folder / name).symlink_to("/dev/full")
+    temporary_of(folder / name).symlink_to("/dev/full")
     with pytest.raises(CannotWrite, match=r"No space left on device.*unchanged: free some space"):
         fit(PICTURES, out=tmp_path / "out")
     assert not (tmp_path / "out" / "model.safetensors").exists()
@@ -653,7 +654,7 @@ def test_a_full_disk(name: str, tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_picture_that_stood_there(tmp_path: Path) -> None:
     path = _png()(tmp_path)
     before = path.read_bytes()
-    (tmp_path / ".a.png.part").symlink_to("/dev/full")
+    temporary_of(path).symlink_to("/dev/full")
     photo = open_photo(path)
     with pytest.raises(CannotWrite, match="No space left on device"):
         save_photo(photo.with_array(255 - photo.array), path, force=True)

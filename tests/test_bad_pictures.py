@@ -27,6 +27,7 @@ from skimage import data
 
 import narrows
 from narrows import CannotWrite
+from narrows._files import temporary_of
 from narrows._registry import tasks
 from narrows.cli import main
 from narrows.data.images import Photo, open_photo, save_photo
@@ -355,7 +356,7 @@ def test_a_disk_that_is_full_midway_ends_it_in_a_sentence_and_the_same_command_g
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a full disk is simulated by /dev/full")
 def test_a_device_without_space_ends_it_in_a_sentence_and_the_same_command_goes_on(photos, capsys):
     Path("out").mkdir()
-    Path("out/.3.png.part").symlink_to("/dev/full")
+    temporary_of(Path("out/3.png")).symlink_to("/dev/full")
     assert main(DENOISE) == 1
     check_stopped_and_gone_on(capsys, "out/3.png could not be written (No space left on device)")
 

@@ -17,6 +17,7 @@ from small_net import EVERY_WAY, LEARNED, Small, learn, noisy, same, weights
 
 from narrows._contract import Batch
 from narrows._errors import BadRun, CannotWrite, RunStopped
+from narrows._files import temporary_of
 from narrows.training.runs import Run, read_events
 
 PROGRAM = [sys.executable, "-W", "ignore", small_net.__file__]
@@ -152,7 +153,7 @@ def test_when_every_checkpoint_is_damaged_the_run_begins_anew_with_the_same_plan
 def test_a_left_over_temporary_file_is_cleared_away(tmp_path):
     stopped_at(40, tmp_path)
     for name in ("a", "b", "stop"):
-        (tmp_path / f".checkpoint-{name}.safetensors.part").write_bytes(b"half")
+        temporary_of(tmp_path / f"checkpoint-{name}.safetensors").write_bytes(b"half")
     assert same(go_on(tmp_path), uninterrupted())
     assert not list(tmp_path.glob(".*.part"))
 
@@ -175,7 +176,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path):
     def fill(event: dict) -> None:
         if event["event"] == "evaluated" and event["step"] == 60:
             for name in ("a", "b"):
-                (tmp_path / f".checkpoint-{name}.safetensors.part").symlink_to("/dev/full")
+                temporary_of(tmp_path / f"checkpoint-{name}.safetensors").symlink_to("/dev/full")
 
     with Run.open(tmp_path) as run, pytest.raises(CannotWrite, match="unchanged: free some space"):
         learn(run=run, progress=fill, **EVERY_WAY)

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from narrows._errors import BadRun, CannotWrite, WouldOverwrite
-from narrows._files import write_atomically
+from narrows._files import temporary_of, write_atomically, written_atomically
 from narrows.model.build import make
 from narrows.model.folder import save
 from narrows.using import _journal, files
@@ -271,6 +271,47 @@ def test_a_file_in_progress_is_not_left_behind_by_an_exception(tmp_path):
     with pytest.raises(Killed):
         write_atomically(tmp_path / "a.png", b"data", about_to=refuse)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_that_write_one_path_at_once_leave_the_whole_of_the_last(tmp_path):
+    path = tmp_path / "a.png"
+    with written_atomically(path) as slow:
+        slow.write(b"slow")
+        slow.flush()
+        write_atomically(path, b"quick" * 1000)
+        assert path.read_bytes() == b"quick" * 1000
+        slow.write(b" but whole")
+        slow.flush()
+        assert path.read_bytes() == b"quick" * 1000
+        with pytest.raises(Killed), written_atomically(path):
+            raise Killed
+    assert path.read_bytes() == b"slow but whole" and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_kill_left_is_used_again(tmp_path):
+    temporary_of(tmp_path / "a.png").write_bytes(b"half of what was to be written")
+    write_atomically(tmp_path / "a.png", b"data")
+    assert (tmp_path / "a.png").read_bytes() == b"data" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("error", [BlockingIOError(11, "held"), OSError(37, "No locks available")])
+def test_where_a_file_cannot_be_held_one_of_its_own_name_is_written(error, tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*args):
+        raise error
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    write_atomically(tmp_path / "a.png", b"data")
+    assert (tmp_path / "a.png").read_bytes() == b"data"
+    assert len(list(tmp_path.iterdir())) == (1 if error.errno == 37 else 2)
+
+
+def test_a_name_as_long_as_the_file_system_takes_is_written_with_the_usual_permissions(tmp_path):
+    (tmp_path / "usual").write_bytes(b"")
+    path = tmp_path / f"{'n' * 251}.png"
+    write_atomically(path, b"data")
+    assert path.read_bytes() == b"data" and path.stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from narrows._errors import BadRun, CannotWrite
-from narrows._files import write_atomically
+from narrows._files import temporary_of, write_atomically
 
 _FORMAT = 1
 _SLOTS = ("checkpoint-a.safetensors", "checkpoint-b.safetensors")
@@ -92,7 +92,7 @@ class Run:
         """Clear away what a kill left half done: temporary files, and a last event that was cut short."""
         for name in (*_SLOTS, _STOP):
             with contextlib.suppress(OSError):
-                (self.folder / f".{name}.part").unlink()
+                temporary_of(self.folder / name).unlink()
         with contextlib.suppress(OSError), open(self.folder / _EVENTS, "r+b") as file:
             text = file.read()
             if not text.endswith(b"\n"):
