@@ -357,6 +357,34 @@ def test_threads_may_read_pages_at_once(tmp_path: Path) -> None:
 # Pages as pictures
 
 
+def test_many_stacks_need_few_open_files(tmp_path: Path, monkeypatch) -> None:
+    """A process may have 1,024 files open; a folder may hold more stacks."""
+    monkeypatch.setattr(stacks, "_OPEN", 3)
+    arrays = [numbers(4, 6, 5) for _ in range(12)]
+    options = [{"compression": "zlib"} if number % 2 else {} for number in range(len(arrays))]
+    found = [opened(written(tmp_path / f"{n}.tif", one, **options[n])) for n, one in enumerate(arrays)]
+    wrong = []
+
+    def look() -> None:
+        for number in RANDOM.permutation(len(found) * 4):
+            stack, page = divmod(int(number), 4)
+            if not np.array_equal(found[stack].photo(page).array[..., 0], arrays[stack][page]):
+                wrong.append((stack, page))
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert sum(not stack._file.filehandle.closed for stack in found) <= 3
+    assert all(stack.together == 1 for stack in found)
+    (tmp_path / "0.tif").unlink()
+    found[1].photo(0), found[2].photo(0), found[3].photo(0)
+    with pytest.raises(BadPicture, match=r"0\.tif does not exist"):
+        found[0].photo(0)
+
+
 def test_pages_stand_for_files(tmp_path: Path) -> None:
     array = numbers(3, 20, 24)
     path = written(tmp_path / "a.tif", array)

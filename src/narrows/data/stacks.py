@@ -6,6 +6,7 @@ Every page of a stack has one scale, taken over the whole stack, so that pages s
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -13,6 +14,7 @@ import os
 import re
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +45,8 @@ _FEW = 100
 """Whole numbers in a range, below which to round to them costs quality: 0.35 dB at a PSNR of 40 dB."""
 _BAND = 16 << 20
 """Values that are looked at together."""
+_OPEN = 32
+"""Stacks whose files stay open; a process may have 1,024 open, and a folder may hold more stacks than that."""
 
 
 class _Place(NamedTuple):
@@ -62,8 +66,37 @@ class _Place(NamedTuple):
     """Of the values in the file; None where they are packed or not meant as they are."""
 
 
+class _Handles:
+    """The files of stacks: of those that nobody reads, the one that was read longest ago is closed first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: OrderedDict[int, Any] = OrderedDict()
+
+    @contextlib.contextmanager
+    def opened(self, handle: Any) -> Iterator[None]:
+        """The handle of tifffile, open until the block ends; only one thread may ask for the same one at a time."""
+        with self._lock:
+            self._idle.pop(id(handle), None)
+        handle.open()
+        try:
+            yield
+        finally:
+            self.leave(handle)
+
+    def leave(self, handle: Any) -> None:
+        """Nobody reads it for now. One that is closed since takes a place all the same."""
+        with self._lock:
+            self._idle[id(handle)] = handle
+            while len(self._idle) > _OPEN:
+                self._idle.popitem(last=False)[1].close()
+
+
+_handles = _Handles()
+
+
 class Stack:
-    """An open file of several pages. Pages are read when they are asked for; threads may ask at once."""
+    """A file of several pages. Pages are read when they are asked for; threads may ask at once."""
 
     def __init__(self, path: Path, file: Any, places: list[_Place]) -> None:
         self.path, self._file, self.places = path, file, places
@@ -72,6 +105,7 @@ class Stack:
         self._measured: dict[_Sort, _Range] | None = None
         self._notes: dict[str, None] = {}
         weakref.finalize(self, file.close)
+        _handles.leave(file.filehandle)
 
     def __len__(self) -> int:
         return len(self._main)
@@ -90,7 +124,8 @@ class Stack:
     def together(self) -> int:
         """How many pages, one after the other, show one place at one time: the channels of a hyperstack."""
         try:
-            found = _channels_last(self.path, self._file.pages.first)
+            with self._lock, _handles.opened(self._file.filehandle):
+                found = _channels_last(self.path, self._file.pages.first)
         except Exception:  # descriptions are written by anybody
             return 1
         return found if len(self) % found == 0 else 1
@@ -109,7 +144,7 @@ class Stack:
 
     def _read(self, at: int) -> tuple[np.ndarray, np.ndarray | None, Look, tuple[str, ...]]:
         place = self.places[at]
-        with self._lock, told_as_bad_picture(self.path):
+        with self._lock, told_as_bad_picture(self.path), _handles.opened(self._file.filehandle):
             page = self._file.pages[place.page]
             if place.level is not None:
                 page = page.pages[place.level]
