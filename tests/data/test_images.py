@@ -262,6 +262,35 @@ def test_profile_exif_and_resolution_survive(suffix: str, tmp_path: Path) -> Non
         assert after.info.get("xmp") == before.info.get("xmp")
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", "deep.png"])
+def test_a_profile_of_colours_is_not_given_to_grey(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    if suffix == "deep.png":
+        chunk = b"colours\0\0" + zlib.compress(SRGB)
+        path.write_bytes(_with_chunk(imagecodecs.png_encode(DEEP[..., :3].copy()), b"iCCP", chunk))  # type: ignore[arg-type]
+    else:
+        Image.fromarray(RGB).save(path, icc_profile=SRGB, dpi=(300, 300))
+    grey = open_photo(path).emptied((1, 9, 13))
+    data = save_photo(
+        grey.with_array(grey.array + np.asarray(7, grey.array.dtype)), tmp_path / f"b{suffix}"
+    ).read_bytes()
+    after = open_photo(tmp_path / f"b{suffix}")
+    assert after.shape[0] == 1 and after.look.icc is None and b"iCCP" not in data
+    assert suffix == "deep.png" or after.look.resolution == pytest.approx((300, 300), abs=1)
+
+
+def test_a_palette_of_greys_leaves_its_profile_of_colours(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    image = Image.fromarray(GREY).convert("P")
+    image.save(path, icc_profile=SRGB, dpi=(300, 300))
+    assert b"iCCP" in path.read_bytes()
+    photo = open_photo(path)
+    save_photo(photo.with_array(255 - photo.array), tmp_path / "b.png")
+    after = open_photo(tmp_path / "b.png")
+    assert after.look.mode == "L" and after.look.icc is None and b"iCCP" not in (tmp_path / "b.png").read_bytes()
+    assert after.look.resolution == pytest.approx((300, 300), abs=1)
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 def test_texts_of_a_png_survive(bits: int, tmp_path: Path) -> None:
     path = tmp_path / "a.png"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,9 @@ MOST_PIXELS = 178_956_970
 """A file that claims more is refused before a pixel is decoded. Pillow's limit, so that all formats have the same."""
 _MOST_BYTES = 4 << 30
 """The same for the decoded bytes, where a picture has many channels or wide numbers."""
+
+_PROFILES = (b"iCCP", b"cHRM", b"cICP")
+"""PNG: chunks that say which colours are meant; sRGB and gAMA hold for grey as well."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class Look:
     """PNG: ancillary chunks as they were."""
     more: dict[str, Any] = field(default_factory=dict)
     """By format: quantisation tables, compression, planar configuration, the four inks of CMYK, ..."""
+
+    def without_profile(self) -> Look:
+        """For pixels of other colours: a profile is one of grey, of colour or of inks."""
+        chunks = tuple((name, body) for name, body in self.chunks if name not in _PROFILES)
+        return dataclasses.replace(self, icc=None, chunks=chunks)
 
 
 def check_size(width: int, height: int, path: Any, bytes_per_pixel: int = 1) -> None:

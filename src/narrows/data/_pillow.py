@@ -44,6 +44,8 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None, Look, list[str]]:
             notes.append("CMYK: worked on as RGB")
         image, lost = _plain(image)
         notes += lost
+        if look.mode in ("P", "PA") and image.mode in ("L", "LA"):
+            look = look.without_profile()
         array = np.asarray(image)
     array = array[..., None] if array.ndim == 2 else array
     if array.dtype == np.int32:  # Pillow's "I": 16-bit data in 32 bits

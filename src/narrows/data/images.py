@@ -111,8 +111,8 @@ class Photo:
         other = channels != len(low)
         if other:
             low, high = np.full(channels, low.min()), np.full(channels, high.max())
-        if other or self.look.mode == "CMYK":  # a colour profile is one of grey, of colour or of inks
-            look = dataclasses.replace(look, icc=None)
+        if other or self.look.mode == "CMYK":
+            look = look.without_profile()
         if other or self.look.mode == "CMYK" or self.alpha is not None:
             kept = {name: value for name, value in look.more.items() if name not in _OF_CHANNELS}
             look = dataclasses.replace(look, more=kept)
@@ -288,7 +288,7 @@ def _look_for(kind: str, look: Look) -> Look:
         return look
     if kind != "TIFF" and not _pillow.keeps_orientation(kind, look):
         look = dataclasses.replace(look, orientation=1)
-    return dataclasses.replace(look, icc=None) if look.mode == "CMYK" else look
+    return look.without_profile() if look.mode == "CMYK" else look
 
 
 def _to_16_bits(photo: Photo) -> tuple[np.ndarray, np.ndarray | None]:
