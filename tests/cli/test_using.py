@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -66,6 +67,20 @@ def test_reconstructions_keep_the_tree_and_refuse_two_for_one(run, digits, coder
     ran = run("reconstruct", coder, "digits", "--out", "other")
     assert ran.code == 1 and "would both become other/001.png" in ran.err
     assert not Path("other").exists()
+
+
+def test_every_page_of_a_stack_comes_back_under_its_number(run, coder):
+    pages = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
+    Path("stacks/b").mkdir(parents=True)
+    for place in ("stacks/a.tif", "stacks/b/a.v2.TIF"):
+        tifffile.imwrite(place, pages, photometric="minisblack")
+    run("encode", coder, "stacks", "--out", "codes.csv")
+    run("decode", coder, "codes.csv", "--out", "decoded")
+    assert run("reconstruct", coder, "stacks", "--out", "back").code == 0
+    for folder in (Path("decoded"), Path("back")):
+        assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png")) == [
+            *(f"a-page-{number}.png" for number in (1, 2, 3)), *(f"b/a.v2-page-{number}.png" for number in (1, 2, 3)),
+        ]  # fmt: skip
 
 
 def test_what_cannot_be_read_is_told_and_left_out(run, digits, coder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -12,17 +13,20 @@ import numpy as np
 
 from narrows._errors import BadData, BadOption, WouldOverwrite
 from narrows._files import make_folder, refuse_to_overwrite, write_atomically
-from narrows.data.images import Photo, save_photo
+from narrows.data.images import READABLE, Photo, save_photo
 
 SHEET = "contact-sheet.png"
 _GAP = 2
 """Pixels between the pictures of a contact sheet."""
 _MOST_ON_SHEET = 1024
 _GREY = 128
+_PAGE = re.compile(rf"({'|'.join(map(re.escape, READABLE))}) page (\d+)$", re.IGNORECASE)
+"""How the name of a page of a file ends."""
 
 
 def picture_paths(names: Sequence[str], folder: Path, channels: int, *, force: bool) -> list[Path]:
-    """A target below `folder` for each name, its tree kept. Raises BadData where two names meet, WouldOverwrite."""
+    """A target below `folder` for each name, its tree kept; page 2 of a.tif becomes a-page-2. Raises BadData where two
+    names meet, WouldOverwrite."""
     suffix = ".png" if channels in (1, 3) else ".tif"
     taken: dict[Path, str] = {}
     for name in names:
@@ -37,6 +41,7 @@ def picture_paths(names: Sequence[str], folder: Path, channels: int, *, force: b
 def _safe(name: str) -> Path:
     """A name out of a file leads to nowhere but below the folder it is joined to."""
     windows = PureWindowsPath(name)
+    name = _PAGE.sub(r"-page-\2\1", name)  # what follows the last dot is then a suffix
     parts = PurePosixPath(name).parts
     if not name or name.startswith("/") or windows.drive or ".." in parts or not parts:
         raise BadData(f"{name!r} is no name for a picture; names are relative paths, such as faces/01.png")
