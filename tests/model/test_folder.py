@@ -182,6 +182,25 @@ def test_a_forged_file_is_refused_in_a_sentence_and_allocates_nothing(folder, ch
     assert "\n" not in str(caught.value) and "forged" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["card", "card_sha256", "checksums", "more"])
+@pytest.mark.parametrize("value", [{"a": 1}, [], 1, None, "half of a \ud800 character"])
+def test_a_header_that_holds_anything_but_text_is_refused_in_a_sentence(folder, name, value):
+    data = (folder / WEIGHTS).read_bytes()
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"][name] = value
+    text = json.dumps(header).encode()
+    (folder / WEIGHTS).write_bytes(len(text).to_bytes(8, "little") + text + data[end:])
+    for place in (folder, folder / WEIGHTS):
+        with pytest.raises(BadModelFile, match="is no narrows model"):
+            load(place)
+
+
+def test_a_card_with_half_a_character_is_refused_since_it_can_be_written_nowhere(folder):
+    with pytest.raises(BadModelFile, match="no readable model card"):
+        from_bytes(forge(folder, _set("about", to={"command": "narrows fit \ud800"})))
+
+
 def test_the_net_is_built_without_memory_before_it_is_compared(folder, monkeypatch):
     from narrows.model import folder as module
 

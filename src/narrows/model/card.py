@@ -39,6 +39,7 @@ def parse(text: str | bytes, where: str) -> dict[str, Any]:
         raise BadModelFile(f"{where} has a card of {len(text)} bytes; a card has at most {_MOST_BYTES}")
     try:
         card = json.loads(text)
+        dump(card).encode()  # raises for half a character, which JSON can hold
     except (ValueError, RecursionError) as error:
         raise BadModelFile(f"{where} is no readable model card ({error}); get the model folder anew") from error
     return check(card, where)

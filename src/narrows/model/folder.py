@@ -116,6 +116,10 @@ def _header(data: bytes, where: str) -> dict[str, str]:
         metadata = json.loads(data[8 : 8 + length]).get("__metadata__")
         if not isinstance(metadata, dict):
             raise ValueError("it carries no model card")
+        for value in metadata.values():
+            if not isinstance(value, str):
+                raise ValueError("what its header says is not all text")
+            value.encode()  # raises for half a character, which JSON can hold
         return metadata
     except (ValueError, AttributeError, RecursionError) as error:
         raise BadModelFile(
