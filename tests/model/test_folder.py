@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,55 @@ def test_a_standing_model_is_not_written_over_without_force(folder):
     assert (folder / WEIGHTS).read_bytes() == before
     save(other, folder, force=True)
     assert load(folder).card == other.card
+
+
+class Killed(BaseException):
+    """Nothing in the program expects this."""
+
+
+def dying_at(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process dies just before its file number `count`, from 0, takes its place."""
+    own, left = os.replace, [count]
+
+    def replace(source, target):
+        if not left[0]:
+            raise Killed
+        left[0] -= 1
+        own(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+
+
+@pytest.mark.parametrize("moment", range(4))
+def test_a_kill_while_a_model_is_replaced_leaves_the_old_one_or_the_new_one(folder, moment, monkeypatch):
+    old, new = load(folder), make(shape=(1, 8, 8), seed=5, code_size=3)
+    with monkeypatch.context() as dying, pytest.raises(Killed):
+        dying_at(moment, dying)
+        save(new, folder, force=True)
+    assert to_bytes(load(folder)) in (to_bytes(old), to_bytes(new))
+    save(new, folder, force=True)
+    assert to_bytes(load(folder)) == to_bytes(new)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([WEIGHTS, CARD, README])
+
+
+def test_a_card_that_was_edited_is_noticed_also_after_a_kill(folder, monkeypatch):
+    """What lies ready for the next model excuses no card but the old one until that model is there."""
+    with monkeypatch.context() as dying, pytest.raises(Killed):
+        dying_at(2, dying)
+        save(make(shape=(1, 8, 8), seed=5), folder, force=True)
+    (folder / CARD).write_bytes((folder / CARD).read_bytes() + b" ")
+    with pytest.raises(BadModelFile, match="disagree"):
+        load(folder)
+
+
+@pytest.mark.parametrize("moment", range(3))
+def test_a_kill_while_the_first_model_is_written_leaves_none(tmp_path, moment, monkeypatch):
+    with monkeypatch.context() as dying, pytest.raises(Killed):
+        dying_at(moment, dying)
+        save(make(shape=(4,)), tmp_path / "m")
+    with pytest.raises(BadModelFile, match="is no model"):
+        load(tmp_path / "m")
+    assert load(save(make(shape=(4,)), tmp_path / "m", force=True)).shape == (4,)
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path):

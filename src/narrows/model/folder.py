@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from narrows._errors import BadModelFile, NarrowsError
+from narrows._errors import BadModelFile, CannotWrite, NarrowsError
 from narrows._files import make_folder, refuse_to_overwrite, write_atomically
 from narrows.model import card as cards
 from narrows.model.build import build
 from narrows.model.model import Model
 
 WEIGHTS, CARD, README = "model.safetensors", "model.json", "README.md"
+_COMING = ".model.json.coming"
+"""The card of the model that is about to take another's place."""
 _CENTRED, _CENTRE = 2, "encoder.mean"
 """The first format in which encoders hold the mean of their inputs; before, it is 0."""
 
@@ -75,10 +78,17 @@ def save(model: Any, folder: str | Path, *, readme: str = "", force: bool = Fals
     make_folder(folder)
     for name in (WEIGHTS, CARD, README):
         refuse_to_overwrite(folder / name, force)
-    # The weights last: a folder without them is not taken for a model.
+    # The weights last: a folder without them is not taken for a model. Where a model stands, its card must fit its
+    # weights whenever this is cut short, so the new one only lies ready until the new weights are there.
+    stands = (folder / WEIGHTS).exists()
     write_atomically(folder / README, readme.encode())
-    write_atomically(folder / CARD, cards.dump(model.card).encode())
+    write_atomically(folder / (_COMING if stands else CARD), cards.dump(model.card).encode())
     write_atomically(folder / WEIGHTS, to_bytes(model))
+    if stands:
+        try:
+            os.replace(folder / _COMING, folder / CARD)
+        except OSError as error:
+            raise CannotWrite(f"{folder / CARD} could not be written ({error.strerror or error})") from error
     return folder
 
 
@@ -96,13 +106,16 @@ def load(path: str | Path) -> Model:
     try:
         data = file.read_bytes()
         beside = (path / CARD).read_bytes() if path.is_dir() and (path / CARD).exists() else None
+        coming = (path / _COMING).read_bytes() if beside is not None and (path / _COMING).exists() else None
     except OSError as error:
         raise BadModelFile(f"{path} cannot be read ({error.strerror})") from error
     if path.is_dir() and beside is None:
         raise BadModelFile(f"{path} lacks {CARD}; restore it, or give {file} alone")
     if beside is not None:
         cards.parse(beside, str(path / CARD))  # for a better sentence where it is no card at all
-        if beside != _header(data, str(file)).get("card", "").encode():  # byte by byte: a float has spare digits
+        own = _header(data, str(file)).get("card", "").encode()
+        # Byte by byte: a float has spare digits. Where a kill came between new weights and their card, that lies ready.
+        if own not in (beside, coming):
             raise BadModelFile(f"{path / CARD} and {file} disagree; one of them was changed: get the model anew")
     return from_bytes(data, str(file))
 
