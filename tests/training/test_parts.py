@@ -14,6 +14,7 @@ from torch import nn
 
 from narrows import _device
 from narrows._errors import BadOption, BadRun
+from narrows.training import runs
 from narrows.training._averaging import Average
 from narrows.training._budget import plan_steps
 from narrows.training._optimizers import Optimizers, learning_rate_at
@@ -359,10 +360,32 @@ def test_no_events_are_no_events(tmp_path):
     assert read_events(tmp_path) == []
 
 
-def test_a_damaged_plan_is_said(tmp_path):
-    (tmp_path / "run.json").write_text('{"total": 1')
+@pytest.mark.parametrize(
+    "content",
+    [b'{"total": 1', b"\xff\xfe\xff", b"", b"[1]", b"3", b'"text"', b"[" * 100_000],
+    ids=lambda c: repr(c[:12]),
+)
+def test_a_damaged_plan_is_said(content, tmp_path):
+    (tmp_path / "run.json").write_bytes(content)
     with Run.open(tmp_path) as run, pytest.raises(BadRun, match=r"run\.json is damaged .* start over with --force"):
         run.plan  # noqa: B018
+
+
+@pytest.mark.parametrize("form", [2, 0, "1", None])
+def test_a_plan_of_an_unknown_format_is_refused_with_what_to_do(form, tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"format": form, "total": 3}))
+    with Run.open(tmp_path) as run, pytest.raises(BadRun, match=r"run\.json has run format .* 1.*--force"):
+        run.plan  # noqa: B018
+
+
+def test_a_checkpoint_of_an_unknown_format_is_not_passed_over(tmp_path, monkeypatch):
+    with Run.open(tmp_path) as run:
+        run.save({"x": torch.zeros(2)}, {"step": 40, "rollbacks": 0})
+        monkeypatch.setattr(runs, "_FORMAT", 2)
+        run.save({"x": torch.ones(2)}, {"step": 80, "rollbacks": 0})
+    monkeypatch.undo()
+    with Run.open(tmp_path) as run, pytest.raises(BadRun, match=r"has run format 2; .*pip install --upgrade narrows"):
+        run.load()
 
 
 def test_clearing_forgets_the_run(tmp_path):

@@ -106,15 +106,18 @@ class Run:
 
     @property
     def plan(self) -> dict[str, Any] | None:
-        """What `begin` wrote, or None when the run has not begun."""
+        """What `begin` wrote, or None when the run has not begun. Raises BadRun."""
+        path = self.folder / "run.json"
         try:
-            text = (self.folder / "run.json").read_text(encoding="utf-8")
+            plan = json.loads(path.read_bytes())
+            if not isinstance(plan, dict):
+                raise ValueError("it holds no settings")
         except FileNotFoundError:
             return None
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise BadRun(f"{self.folder / 'run.json'} is damaged ({error}); start over with --force") from error
+        except (ValueError, RecursionError) as error:
+            raise BadRun(f"{path} is damaged ({error}); start over with --force") from error
+        _check_format(plan, path, "start over with --force")
+        return plan
 
     def begin(self, plan: dict[str, Any]) -> None:
         """Write the settings and the number of steps, before step 1."""
@@ -152,7 +155,8 @@ class Run:
             self._newest = name
 
     def load(self, *, planned: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The furthest whole checkpoint, or None. `planned` passes over the one that Ctrl-C left."""
+        """The furthest whole checkpoint, or None. `planned` passes over the one that Ctrl-C left. Raises BadRun for a
+        format that is not known."""
         names = {name: self._progress(name) for name in (_SLOTS if planned else (*_SLOTS, _STOP))}
         for name in sorted((n for n, progress in names.items() if progress), key=names.__getitem__, reverse=True):
             found = self._read(name)
@@ -186,12 +190,22 @@ class Run:
 
 
 def _header(path: Path) -> dict[str, Any]:
-    """What `save` wrote beside the tensors. Raises ValueError when it is damaged."""
+    """What `save` wrote beside the tensors. Raises ValueError when it is damaged, BadRun for an unknown format."""
     with safetensors.safe_open(path, "pt") as file:
         metadata = file.metadata()
     if int(metadata["crc32"]) != zlib.crc32(metadata["narrows"].encode()):
         raise ValueError("the header is damaged")
-    return json.loads(metadata["narrows"])
+    header = json.loads(metadata["narrows"])
+    _check_format(header, path, "take another --out")
+    return header
+
+
+def _check_format(found: dict[str, Any], path: Path, otherwise: str) -> None:
+    if found.get("format") != _FORMAT:
+        raise BadRun(
+            f"{path} has run format {found.get('format')!r}; this program reads {_FORMAT}: pip install --upgrade "
+            f"narrows, or {otherwise}"
+        )
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:
