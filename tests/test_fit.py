@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import narrows
 from narrows._errors import BadOption, BadPairing, BadRun, UnknownName, WouldOverwrite
+from narrows._fit.making import make_model
+from narrows._fit.parts import split_parts
+from narrows._fit.settings import parse_settings
+from narrows.data.reading import read
+from narrows.data.sources import PatchSource
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +27,21 @@ def digits():
 def fitted(digits, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fit") / "model"
     return narrows.fit(digits, steps=200, code_size=6, out=folder, command="narrows fit digits")
+
+
+@pytest.mark.parametrize("table", ["a.csv", "all are resized to 8.csv"])
+@pytest.mark.parametrize("sizes", [(16,), (16, 24)])
+def test_patches_are_learned_where_pictures_differ_in_size_whatever_files_are_called(
+    table, sizes, picture_folder, drawn
+):
+    folder = picture_folder(8, 16, 16)
+    for number, size in enumerate(sizes):
+        Image.fromarray(drawn(size, size, seed=50 + number)[..., 0]).save(folder / f"more-{number}.png")
+    (folder / table).write_text("a,b\n1,2\n")
+    chosen, config = parse_settings({"task": "denoise", "patch": 16})
+    dataset = read(folder)
+    parts = split_parts(dataset, chosen, make_model(dataset, chosen, config), config.seed)
+    assert isinstance(parts.training, PatchSource) == (len(sizes) > 1)
 
 
 def weights(fitted):

@@ -94,7 +94,7 @@ def _look_of(task: AbstractTask) -> Any:
 
 
 def _differ_in_size(dataset: Dataset) -> bool:
-    return any(_RESIZED in note for note in dataset.triage.notes)
+    return any(size[1:] != dataset.shape[1:] for size in dataset.sizes)
 
 
 def as_photographs(dataset: Dataset) -> Dataset:
