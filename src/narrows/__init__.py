@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from narrows._errors import BadPairing as BadPairing
     from narrows._errors import BadPicture as BadPicture
     from narrows._errors import BadRun as BadRun
+    from narrows._errors import CannotHold as CannotHold
     from narrows._errors import CannotWrite as CannotWrite
     from narrows._errors import NarrowsError as NarrowsError
     from narrows._errors import NotSupported as NotSupported
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
 _PLACES = {
     **dict.fromkeys(
         (
-            "BadData", "BadModelFile", "BadOption", "BadPairing", "BadPicture", "BadRun", "CannotWrite",
-            "NarrowsError", "NotSupported", "RunStopped", "TrainingFailed", "UnknownName", "WouldOverwrite",
+            "BadData", "BadModelFile", "BadOption", "BadPairing", "BadPicture", "BadRun", "CannotHold",
+            "CannotWrite", "NarrowsError", "NotSupported", "RunStopped", "TrainingFailed", "UnknownName",
+            "WouldOverwrite",
         ),
         "_errors",
     ),

@@ -81,6 +81,10 @@ class CannotWrite(NarrowsError, OSError):
     """The disk is full, or the place cannot be written to."""
 
 
+class CannotHold(CannotWrite):
+    """A kind of file that cannot hold this picture: its transparency, its depth, its size or its pages."""
+
+
 class NotSupported(NarrowsError, TypeError):
     """The model at hand cannot do this: sampling from a model without a prior, encoding with one without a code."""
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows._errors import BadRun, CannotWrite, WouldOverwrite
+from narrows._errors import BadRun, CannotHold, CannotWrite, WouldOverwrite
 from narrows._files import temporary_of, write_atomically, written_atomically
 from narrows.model.build import make
 from narrows.model.folder import save
@@ -237,7 +237,7 @@ def test_failures_are_told_in_the_order_of_the_pictures(photos, clean, monkeypat
 
     def picky(photo, target, **more):
         if target.name in ("000.png", "003.png"):
-            raise CannotWrite(f"{target} cannot hold these pixels")
+            raise CannotHold(f"{target} cannot hold these pixels")
         return real(photo, target, **more)
 
     monkeypatch.setattr(files, "save_photo", picky)
@@ -246,7 +246,8 @@ def test_failures_are_told_in_the_order_of_the_pictures(photos, clean, monkeypat
     assert [path.name for path in done.written] == ["002.png", "005.png"]
 
 
-def test_a_full_disk_ends_it_and_the_same_call_goes_on(photos, clean, monkeypatch):
+@pytest.mark.parametrize("out", [OUT, Path("what a disk cannot hold")])
+def test_a_full_disk_ends_it_and_the_same_call_goes_on(photos, clean, out, monkeypatch):
     real, left = os.fsync, [3]
 
     def full(handle):
@@ -257,10 +258,10 @@ def test_a_full_disk_ends_it_and_the_same_call_goes_on(photos, clean, monkeypatc
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(CannotWrite, match="No space left"):
-        clean(photos)
+        clean(photos, out=out)
     monkeypatch.setattr(os, "fsync", real)
-    assert not [name for name in contents(OUT) if name.startswith(".")]
-    done = clean(photos)
+    assert not [name for name in contents(out) if name.startswith(".")]
+    done = clean(photos, out=out)
     assert len(done.written) + len(done.already) == 6
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
-from narrows._errors import CannotWrite
+from narrows._errors import CannotHold
 from narrows.data import _cmyk, _exif, _png
 from narrows.data._look import Look, check_size, disorient, orient
 
@@ -133,20 +133,20 @@ def keeps_orientation(kind: str, look: Look) -> bool:
 def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look, suffix: str) -> bytes:
     """H W C (C 1 or 3) uint8, or one channel of uint16 for a .pgm -> the bytes of a file of `suffix`.
 
-    Raises CannotWrite.
+    Raises CannotHold.
     """
     kind = FORMATS.get(suffix)
     if kind is None:
-        raise CannotWrite(f"no writer for {suffix or 'a name without a suffix'}; write .png, .jpg, .tif, .webp or .bmp")
+        raise CannotHold(f"no writer for {suffix or 'a name without a suffix'}; write .png, .jpg, .tif, .webp or .bmp")
     if array.shape[2] not in (1, 3):
-        raise CannotWrite(f"a picture of {array.shape[2]} channels fits only in a TIFF; write .tif")
+        raise CannotHold(f"a picture of {array.shape[2]} channels fits only in a TIFF; write .tif")
     if suffix == ".pgm" and array.shape[2] == 3:
-        raise CannotWrite("a .pgm is grey and this picture has colours; write .ppm or .png")
+        raise CannotHold("a .pgm is grey and this picture has colours; write .ppm or .png")
     stored = disorient(array, look.orientation)
     if alpha is not None and kind in _WITH_ALPHA:
         stored = np.concatenate([stored, disorient(alpha, look.orientation)[..., None]], 2)
     elif alpha is not None and alpha.min() < 255:
-        raise CannotWrite(f"a {suffix} cannot hold transparency and this picture has some; write .png, .webp or .tif")
+        raise CannotHold(f"a {suffix} cannot hold transparency and this picture has some; write .png, .webp or .tif")
     same = kind == look.format
     if same and look.mode == "CMYK" and stored.shape[2] == 3:
         inks = _cmyk.inks_for(stored, look.more.get("inks"))
@@ -161,7 +161,7 @@ def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look, suffix: str)
     try:
         image.save(out, kind, **_options(kind, look, same, stored))
     except (OSError, ValueError, struct.error) as error:  # sides beyond the format's limit, EXIF longer than it holds
-        raise CannotWrite(f"a {suffix} cannot hold this picture ({error}); write .png or .tif") from error
+        raise CannotHold(f"a {suffix} cannot hold this picture ({error}); write .png or .tif") from error
     return _png.with_chunks(out.getvalue(), look.chunks, stored) if kind == "PNG" and same else out.getvalue()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows._errors import CannotWrite
+from narrows._errors import CannotHold
 from narrows.data import _exif
 from narrows.data._look import Look, check_size, disorient, orient
 
@@ -52,11 +52,11 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None, Look, list[str]]:
 
 
 def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look) -> bytes:
-    """H W C uint16 (C 1 or 3) -> the bytes of a PNG, with the chunks that it came with. Raises CannotWrite."""
+    """H W C uint16 (C 1 or 3) -> the bytes of a PNG, with the chunks that it came with. Raises CannotHold."""
     import imagecodecs
 
     if array.shape[2] not in (1, 3):
-        raise CannotWrite(f"a picture of {array.shape[2]} channels fits only in a TIFF; write .tif")
+        raise CannotHold(f"a picture of {array.shape[2]} channels fits only in a TIFF; write .tif")
     stored = disorient(array, look.orientation)
     if alpha is not None:
         stored = np.concatenate([stored, disorient(alpha, look.orientation)[..., None]], 2)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from narrows._errors import BadPicture, CannotWrite
+from narrows._errors import BadPicture, CannotHold
 from narrows.data import _cmyk, _exif
 from narrows.data._look import Look, check_size, disorient, orient
 
@@ -157,7 +157,7 @@ def _raw(file: Any, tag: Any) -> tuple[int, int, int, bytes]:
 def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look) -> bytes:
     """H W C -> the bytes of a TIFF like the one it came from, or a deflated one for pictures from elsewhere.
 
-    Raises CannotWrite.
+    Raises CannotHold.
     """
     import tifffile
 
@@ -167,7 +167,7 @@ def encode(array: np.ndarray, alpha: np.ndarray | None, look: Look) -> bytes:
         with tifffile.TiffWriter(out, **layout) as writer:
             write_page(writer, array, alpha, look)
     except UNWRITABLE as error:
-        raise CannotWrite(f"a TIFF like the original cannot hold this picture ({error}); write .png") from error
+        raise CannotHold(f"a TIFF like the original cannot hold this picture ({error}); write .png") from error
     directories = look.more.get("directories") if look.format == "TIFF" else None
     if not directories:
         return out.getvalue()

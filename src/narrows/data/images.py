@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from narrows._errors import BadPicture, CannotWrite
+from narrows._errors import BadPicture, CannotHold
 from narrows._files import make_folder, refuse_to_overwrite, write_atomically
 from narrows.data import _pillow, _png, _tiff
 from narrows.data._look import MOST_PIXELS, Look
@@ -243,7 +243,7 @@ def save_photo(
     """Write a photo as the same kind of file it came from, or as `path`'s suffix says, whole or not at all.
 
     Unchanged pixels give back the original file's bytes. `about_to` is told of the finished file just before it takes
-    its place. Raises WouldOverwrite unless `force`; CannotWrite.
+    its place. Raises WouldOverwrite unless `force`; CannotHold where the kind of file cannot hold it, CannotWrite.
     """
     path = Path(path)
     refuse_to_overwrite(path, force)
@@ -267,7 +267,7 @@ def _encoded(photo: Photo, path: Path) -> bytes:
     if array.dtype == np.uint8 or (array.dtype == np.uint16 and suffix == ".pgm"):
         return _pillow.encode(array, alpha, look, suffix)
     if suffix != ".png":
-        raise CannotWrite(f"{path} cannot hold {array.dtype} pixels; write .tif (or .png for 16 bits)")
+        raise CannotHold(f"{path} cannot hold {array.dtype} pixels; write .tif (or .png for 16 bits)")
     if array.dtype != np.uint16:
         array, alpha = _to_16_bits(photo)
     return _png.encode(array, alpha, look)

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from narrows._errors import CannotWrite
+from narrows._errors import CannotHold
 from narrows._files import make_folder, refuse_to_overwrite, written_atomically
 from narrows.data import _tiff
 from narrows.data._look import Look
@@ -48,14 +48,14 @@ def save_stack(
     pages' smaller copies are kept. `tell` hears the number of each page before its turn, from 0.
 
     A stack of which no page changed gives back the file's bytes. Raises WouldOverwrite unless `force`, CannotWrite,
-    BadPicture, and what `better` raises.
+    CannotHold, BadPicture, and what `better` raises.
     """
     path = Path(path)
     refuse_to_overwrite(path, force)
     if path.suffix.lower() not in _SUFFIXES:
         if len(stack.places) == 1:
             return save_photo(better(stack.photo(0), None), path, force=force, about_to=about_to)
-        raise CannotWrite(f"{path} cannot hold the {len(stack)} pages of {stack.path.name}; write .tif")
+        raise CannotHold(f"{path} cannot hold the {len(stack)} pages of {stack.path.name}; write .tif")
     make_folder(path.parent)
 
     def told(at: int) -> Photo:
@@ -122,7 +122,7 @@ def _written_anew(stack: Stack, file: Any, read: Callable[[int], Photo], better:
             try:
                 _tiff.write_page(writer, made.array, made.alpha, _resized(made.look, photo, made), **more)
             except _tiff.UNWRITABLE as error:
-                raise CannotWrite(f"a TIFF like {stack.path.name} cannot hold its pages ({error})") from error
+                raise CannotHold(f"a TIFF like {stack.path.name} cannot hold its pages ({error})") from error
     return changed
 
 

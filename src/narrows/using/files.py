@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from narrows._errors import BadData, BadOption, CannotWrite, NarrowsError, NotSupported, WouldOverwrite
+from narrows._errors import BadData, BadOption, CannotHold, NarrowsError, NotSupported, WouldOverwrite
 from narrows._files import make_folder, refuse_to_overwrite
 from narrows.data.images import READABLE, Photo, save_photo
 from narrows.data.stack_saving import save_stack
@@ -273,11 +273,7 @@ class _Outcomes:
         """Failures that concern one picture end here; the others go on."""
         try:
             yield
-        except (BadData, NotSupported) as error:
-            self.failed[job] = str(error)
-        except CannotWrite as error:
-            if "cannot hold" not in str(error):  # a full or closed disk ends it: the others would fail as well
-                raise
+        except (BadData, NotSupported, CannotHold) as error:  # a full or closed disk ends it: the others fail as well
             self.failed[job] = str(error)
         except MemoryError:
             self.failed[job] = f"memory does not suffice for {job.shown}; cut it into parts first"
