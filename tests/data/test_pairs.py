@@ -65,6 +65,15 @@ def test_what_has_no_partner_is_left_out_and_said(folders):
     assert any("without a usable partner" in note for note in found.triage.notes)
 
 
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_a_broken_file_is_told_under_its_own_folder(side, folders):
+    before, after = folders()
+    broken = before / "003.png" if side == "before" else after / "003.tif"
+    broken.write_bytes(b"no picture")
+    skipped = dict(read_pairs(before, after).triage.skipped)
+    assert list(skipped) == [f"{side}/{broken.name}"] and str(broken) in skipped[f"{side}/{broken.name}"]
+
+
 def test_folders_without_a_common_name_are_refused_with_examples(folders):
     before, after = folders(3)
     for path in list(after.iterdir()):
@@ -113,6 +122,15 @@ def test_arrays_are_paired_in_their_order():
         read_pairs(clean / 2, clean[:19])
     with pytest.raises(BadData, match="a path and pictures"):
         read_pairs("before", clean)
+
+
+def test_arrays_of_one_size_are_both_fitted_and_others_only_before():
+    small = torch.rand((6, 1, 32, 32), generator=torch.Generator().manual_seed(0)).numpy()
+    for one, other in ((small, 1 - small), (list(small), list(1 - small))):
+        found = read_pairs(one, other, shape=(1, 16, 16), check=False)
+        assert found.shape == found.target_shape == (1, 16, 16)
+    found = read_pairs(small, 1 - small.repeat(2, 2), shape=(1, 16, 16), check=False)
+    assert found.shape == (1, 16, 16) and found.target_shape == (1, 64, 32)
 
 
 def test_a_table_is_no_side_of_a_pair():

@@ -95,8 +95,7 @@ def _refuse_one_place(before: Path, after: Path) -> None:
 
 
 def _in_order(before: Any, after: Any, shape: tuple[int, ...] | None, channels: int | None) -> PairedDataset:
-    first = read(before, shape=shape, channels=channels, to_learn=False)
-    last = read(after, channels=channels, to_learn=False)
+    first, last = (read(one, channels=channels, to_learn=False) for one in (before, after))
     if "table" in (first.form, last.form):
         raise BadData("a table came; pairs are pictures: two folders of them, or two arrays N H W, N H W C or N C H W")
     if len(first.source) != len(last.source):
@@ -104,7 +103,12 @@ def _in_order(before: Any, after: Any, shape: tuple[int, ...] | None, channels: 
             f"{len(first.source)} pictures before and {len(last.source)} after came; pairs without names are taken in "
             f"their order, so there are as many of both"
         )
-    return _paired(first, last, first.triage.adding(notes=last.triage.notes), None)
+    if shape is not None:
+        if first.shape[1:] == last.shape[1:]:
+            last = read(after, shape=shape, channels=channels, to_learn=False)
+        first = read(before, shape=shape, channels=channels, to_learn=False)
+    notes = [note for note in last.triage.notes if note not in first.triage.notes]
+    return _paired(first, last, first.triage.adding(notes=notes), None)
 
 
 # Files
@@ -132,8 +136,8 @@ def _of_files(
         )
     first = read_photos(Triage(tuple(names[name] for name in both)), sides.before, shape, channels, None, False)
     last = read_photos(Triage(tuple(partners[name] for name in both)), sides.after, None, channels, None, False)
-    for found in (first, last):
-        skipped += [(sides.shown(sides.before / name), why) for name, why in found.triage.skipped]
+    for found, root in ((first, sides.before), (last, sides.after)):
+        skipped += [(sides.shown(root / name), why) for name, why in found.triage.skipped]
     first, last = _both_read(first, last, names, partners, both)
     first, last, left = _of_like_sizes(first, last, sides)
     skipped += left
