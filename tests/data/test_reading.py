@@ -316,6 +316,14 @@ def test_arrays_of_every_layout(array: Any, shape: tuple[int, ...]) -> None:
     assert _all(dataset).min() >= 0 and _all(dataset).max() <= 1
 
 
+@pytest.mark.parametrize("form", [np.asarray, torch.as_tensor])
+def test_a_list_of_batches_holds_all_their_pictures(form: Any) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (20, 1, 8, 8), dtype=np.uint8)
+    found = read([form(pictures[:10]), form(pictures[10:19]), form(pictures[19])])
+    assert len(found.keys) == len(found.names) == 20
+    np.testing.assert_allclose(found.source.take(torch.arange(20)), pictures / np.float32(255))
+
+
 def test_floats_up_to_255_are_scaled_and_that_is_said() -> None:
     dataset = read(np.arange(48).reshape(3, 4, 4) * 5.0)
     assert _all(dataset).max() == pytest.approx(235 / 255)

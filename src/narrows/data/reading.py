@@ -113,7 +113,7 @@ def read(
     if isinstance(data, np.ndarray):
         return _array(data, Triage(), shape, channels, to_learn)
     if isinstance(data, (list, tuple)) and data:
-        return _pictures([as_batch(one)[0][0] for one in data], Triage(), shape, channels, to_learn)
+        return _pictures([picture for one in data for picture in as_batch(one)[0]], Triage(), shape, channels, to_learn)
     raise BadData(f"{type(data).__name__} came; data are a path, a NumPy array, a tensor or a list of pictures")
 
 
