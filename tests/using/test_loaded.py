@@ -65,6 +65,16 @@ def test_reconstruct_is_decode_of_encode_in_the_type_that_came(digits, drawn):
     assert isinstance(digits.reconstruct(Image.fromarray(drawn(8, 8)[..., 0])), Image.Image)
 
 
+def test_grey_pictures_without_a_channel_come_back_so_unless_they_become_colour(digits, stirred, drawn):
+    grey = np.stack([drawn(8, 8, seed=seed)[..., 0] for seed in range(5)])
+    assert digits.reconstruct(grey).shape == (5, 8, 8)
+    coloured = LoadedModel(stirred(shape=(1, 8, 8), target_shape=(3, 8, 8), kind="undercomplete", task="relate"))
+    for form in (np.asarray, torch.as_tensor):
+        found = coloured.reconstruct(form(grey))
+        assert found.shape == (5, 3, 8, 8)
+        assert np.array_equal(found, coloured.reconstruct(form(grey[:, None])))
+
+
 def test_one_code_and_many_decode_alike(digits):
     codes = np.random.default_rng(0).normal(size=(5, 3))
     many = digits.decode(codes)

@@ -104,7 +104,7 @@ class LoadedModel:
             array = isinstance(data, (np.ndarray, Tensor))
             if array and data.ndim == 3 and self.model.shape == (1, *data.shape[1:]) and len(data) != 1:
                 x, many = as_batch(data[:, None])  # N H W of grey pictures, as `fit` takes them
-                return x, lambda result: many(result)[:, 0]
+                return x, lambda result: many(result)[:, 0] if result.shape[1] == 1 else many(result)
             return as_batch(data)
         rows = data.detach().cpu() if isinstance(data, Tensor) else _numbers(data, "rows of a table")
         one = rows.dim() == 1
