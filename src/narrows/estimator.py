@@ -221,7 +221,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if "code" not in model.can:
             raise NotSupported(f"kind={self.kind!r} has no code, which a transformer gives; take kind='undercomplete'")
         if model.standardise is not None:
-            model.standardise.learn(torch.from_numpy(rows.astype(np.float64)))
+            model.standardise.learn(torch.tensor(rows))
         return model, scale
 
     def _train(

@@ -75,3 +75,17 @@ def test_rounding_in_a_constant_column_weighs_next_to_nothing():
     module = Standardise(1)
     module.learn(rows)
     assert 0 < module(rows)[0].std() < 0.05
+
+
+def test_times_are_told_apart_and_come_back_in_double_precision():
+    rows = 1.7e9 + torch.arange(500, dtype=torch.float64)[:, None]
+    module = learned(rows)
+    values, _ = module(rows)
+    assert len(values.unique()) == 500 and values.dtype == torch.float32
+    assert module.spread.item() == pytest.approx(144.3, abs=0.1) and values.std() == pytest.approx(1, abs=0.01)
+    torch.testing.assert_close(module.inverse(values.double()), rows, rtol=0, atol=1e-3)
+
+
+def test_rounding_of_a_constant_column_in_double_precision_weighs_nothing_either():
+    rows = torch.full((1000, 1), 0.1, dtype=torch.float64) * 1e9
+    assert learned(rows).spread.item() == 1

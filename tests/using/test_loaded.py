@@ -11,8 +11,11 @@ from PIL import Image
 
 import narrows
 from narrows._errors import BadData, BadOption, NotSupported
+from narrows.data.reading import read
+from narrows.measuring.evaluate import evaluate
 from narrows.model.build import make
 from narrows.model.folder import save
+from narrows.using.codes import encode_to_file, reconstruct_to_files
 from narrows.using.loaded import LoadedModel
 
 
@@ -117,6 +120,46 @@ def test_a_table_goes_through_in_its_own_units(table):
     assert isinstance(table.reconstruct(torch.from_numpy(rows)), torch.Tensor)
     assert table.sample(3).shape == (3, 5)
     assert table.decode(table.encode(rows)).shape == (7, 5)
+
+
+@pytest.fixture
+def timed(stirred) -> LoadedModel:
+    """A model of a table of times, a second apart, beside noise."""
+    model = stirred(noise=0.1, shape=(2,), kind="undercomplete", code_size=2, n_layers=1)
+    model.standardise.learn(torch.from_numpy(times()))
+    return LoadedModel(model)
+
+
+def times() -> np.ndarray:
+    return np.stack([1.7e9 + np.arange(500), np.random.default_rng(0).normal(size=500)], 1)
+
+
+def test_times_are_told_apart_whatever_holds_them(timed):
+    rows = times().round()
+    wanted = timed.encode(rows)
+    assert wanted.dtype == np.float32 and len(np.unique(wanted, axis=0)) == 500
+    for same in (rows.astype(np.int64), rows.tolist(), torch.from_numpy(rows), torch.from_numpy(rows).long()):
+        assert np.array_equal(timed.encode(same), wanted)
+    back = timed.reconstruct(rows)
+    assert back.dtype == np.float64 and len(np.unique(back[:, 0])) == 500
+    assert timed.reconstruct(rows.astype(np.float32)).dtype == np.float32
+    assert timed.reconstruct(torch.from_numpy(rows)).dtype == torch.float64
+
+
+def test_times_of_a_csv_are_told_apart(timed, tmp_path):
+    table = "\n".join(f"{time:.0f},{value}" for time, value in times().tolist())
+    (tmp_path / "t.csv").write_text(f"time,value\n{table}\n")
+    dataset = read(tmp_path / "t.csv")
+    rows = dataset.source.take(torch.arange(500))
+    assert len(rows[:, 0].unique()) == 500
+    scored = evaluate(timed.model, list(rows))
+    assert len(torch.stack(scored.targets)[:, 0].unique()) == 500
+    save(timed.model, tmp_path / "m")
+    encode_to_file(tmp_path / "m", tmp_path / "t.csv", tmp_path / "codes.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "codes.npy"), timed.encode(times()))
+    reconstruct_to_files(tmp_path / "m", tmp_path / "t.csv", tmp_path / "back.csv")
+    back = np.loadtxt(tmp_path / "back.csv", delimiter=",", skiprows=1)
+    np.testing.assert_allclose(back, timed.reconstruct(times()), rtol=1e-14)
 
 
 def test_a_missing_cell_is_filled(table):

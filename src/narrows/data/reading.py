@@ -163,9 +163,12 @@ def _is_label_or_test(path: Path) -> bool:
 def _table(table: Table, found: Triage) -> Dataset:
     values = np.ascontiguousarray(table.values)
     keys = tuple(content_hash(row.tobytes()) for row in values)
+    # Times, for one, would be lost in single precision before their mean is taken off.
+    single = values.astype(np.float32)
+    kept = single if np.array_equal(single, values, equal_nan=True) else values
     return Dataset(
         form="table",
-        source=ArraySource(torch.from_numpy(values.astype(np.float32))),
+        source=ArraySource(torch.from_numpy(kept)),
         shape=(values.shape[1],),
         keys=keys,
         names=tuple(f"row {i}" for i in range(1, len(values) + 1)),

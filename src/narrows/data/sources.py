@@ -32,7 +32,8 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def take(self, indices: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """float32 B *shape; pictures in [0, 1]. Only sources that draw patches use the generator."""
+        """float32 B *shape, float64 of tables that need it; pictures in [0, 1]. Only sources that draw patches use the
+        generator."""
         ...
 
 
@@ -45,7 +46,7 @@ def memory_for_data() -> int:
 
 
 class ArraySource:
-    """N *shape in memory: floats as they are, uint8 and uint16 scaled when taken."""
+    """N *shape in memory: floats as they are (float64 only of tables), uint8 and uint16 scaled when taken."""
 
     _SCALES: ClassVar = {torch.uint8: 255.0, torch.uint16: 65535.0}
 
@@ -58,11 +59,12 @@ class ArraySource:
         return len(self.values)
 
     def take(self, indices: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """float32 B *shape."""
+        """B *shape."""
         if self.values.dtype == torch.uint16:  # torch cannot index unsigned 16 bits
             found = torch.from_numpy(self.values.numpy()[indices.numpy()].astype(np.float32))
         else:
-            found = self.values[indices].float()
+            found = self.values[indices]
+            found = found if found.dtype == torch.float64 else found.float()
         return found if self.scale is None else found.div_(self.scale)
 
 

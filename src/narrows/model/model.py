@@ -143,12 +143,12 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
-        """B *shape -> B *target_shape: through the net once. Restoring nets of any size take any H and W that they
-        can."""
+        """B *shape -> B *target_shape: through the net once, in the rows' precision for tables. Restoring nets of any
+        size take any H and W that they can."""
         cut = tuple(slice(side) for side in x.shape[2:]) if self.target_shape == self.shape else ()
 
         def through(part: Tensor) -> Tensor:
-            return self._output(self.autoencoder.restore(self._input(part)))[(..., *cut)]
+            return self._output(self.autoencoder.restore(self._input(part)).to(part.dtype))[(..., *cut)]
 
         return self._in_parts(through, self._checked(x))
 
@@ -211,7 +211,10 @@ class Model(nn.Module):
         if x.dim() != len(self.shape) + 1 or tuple(x.shape[1 : 1 + len(expected)]) != expected:
             what = f"(n, {', '.join(map(str, self.shape))})" if fixed else f"(n, {self.shape[0]}, height, width)"
             raise BadData(f"data of shape {tuple(x.shape)} came; this model takes {what}")
-        return x.to(self.autoencoder.offset)
+        offset = self.autoencoder.offset
+        if self.standardise is not None and x.dtype == torch.float64:  # single precision would lose times, for one
+            return x.to(offset.device)
+        return x.to(offset)
 
     @staticmethod
     def _in_parts(work: Any, rows: Tensor) -> Tensor:

@@ -11,7 +11,9 @@ from narrows._errors import BadData
 class Standardise(nn.Module):
     """Kinds never see it. A constant column keeps spread 1, so that nothing is ever divided by 0.
 
-    Constant means up to rounding, which is 64 for values of 1e9; what there is of it is made small.
+    Constant means up to rounding, which in single precision is 64 for values of 1e9; what there is of it is made small.
+    The mean is kept in single precision and taken off in that of the rows: what it lacks is an offset, which encoders
+    take off with the mean of their inputs.
     """
 
     mean: Tensor
@@ -33,7 +35,8 @@ class Standardise(nn.Module):
         variance = ((wide - mean).nan_to_num(0.0).square() * known).sum(0) / count
         spread = variance.sqrt()
         # A spread at the level of rounding is a constant column.
-        constant = spread <= 1e-7 * mean.abs().clamp_min(1e-30)
+        rounding = 1e-12 if rows.dtype == torch.float64 else 1e-7
+        constant = spread <= rounding * mean.abs().clamp_min(1e-30)
         self.mean.copy_(mean)
         self.spread.copy_(torch.where(constant, (100 * spread).clamp_min(1), spread))
 
@@ -47,5 +50,5 @@ class Standardise(nn.Module):
         return values.to(self.mean.dtype), known.to(self.mean.dtype)
 
     def inverse(self, values: Tensor) -> Tensor:
-        """B D back to the units of the columns."""
+        """B D back to the units of the columns, in the precision of the values."""
         return values * self.spread + self.mean

@@ -106,7 +106,9 @@ class LoadedModel:
                 x, many = as_batch(data[:, None])  # N H W of grey pictures, as `fit` takes them
                 return x, lambda result: many(result)[:, 0] if result.shape[1] == 1 else many(result)
             return as_batch(data)
-        rows = data.detach().cpu() if isinstance(data, Tensor) else _numbers(data, "rows of a table")
+        rows = data.detach().cpu() if isinstance(data, Tensor) else _rows(data)
+        if rows.dtype != torch.float32:  # whole numbers, such as times, have more digits than single precision
+            rows = rows.double()
         one = rows.dim() == 1
         if rows.dim() not in (1, 2) or rows.shape[-1] != self.model.shape[0]:
             raise BadData(f"a table of shape {tuple(rows.shape)} came; this model takes {self.model.shape[0]} columns")
@@ -117,7 +119,7 @@ class LoadedModel:
 
         if torch.isinf(rows.float()).any():
             raise BadData("rows with infinities came; replace them, or say NaN where a cell is not known")
-        return rows.reshape(-1, self.model.shape[0]).float(), back
+        return rows.reshape(-1, self.model.shape[0]), back
 
     def _codes(self, codes: Any) -> Tensor:
         found = codes.detach().cpu().float() if isinstance(codes, Tensor) else _numbers(codes, "codes")
@@ -127,10 +129,16 @@ class LoadedModel:
         return result.clamp(0, 1) if self.model.form == "picture" else result
 
 
-def _numbers(data: Any, what: str) -> Tensor:
-    """Single precision, from whatever NumPy takes for numbers. Raises BadData."""
+def _rows(data: Any) -> Tensor:
+    """Single precision where that came, else double."""
+    single = getattr(data, "dtype", None) in (np.float16, np.float32)
+    return _numbers(data, "rows of a table", np.float32 if single else np.float64)
+
+
+def _numbers(data: Any, what: str, dtype: Any = np.float32) -> Tensor:
+    """From whatever NumPy takes for numbers. Raises BadData."""
     try:
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
-            return torch.as_tensor(np.asarray(data, dtype=np.float32))
+            return torch.as_tensor(np.asarray(data, dtype=dtype))
     except (TypeError, ValueError) as error:
         raise BadData(f"{what} are numbers, and {str(error)[:120]}; encode texts as numbers first") from error

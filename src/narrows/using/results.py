@@ -99,9 +99,11 @@ def write_numbers(path: Path, rows: np.ndarray, names: Sequence[str] | None, col
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerow([*(["name"] if names is not None else []), *columns])
+    digits = 15 if rows.dtype == np.float64 else 9  # of single precision, what is read back is the same
     for number, row in enumerate(rows):
-        # Seven digits and more: what is read back is the same single precision.
-        table.writerow([*([names[number]] if names is not None else []), *(f"{value:.9g}" for value in row.tolist())])
+        table.writerow(
+            [*([names[number]] if names is not None else []), *(f"{value:.{digits}g}" for value in row.tolist())]
+        )
     write_atomically(path, text.getvalue().encode("utf-8", "replace"))
     return path
 
