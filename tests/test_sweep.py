@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from narrows import BadData, BadOption, BadRun, NotSupported, RunStopped, WouldOverwrite
-from narrows.sweep import _sizes, size, tune
+from narrows.nn.losses import LOSSES
+from narrows.sweep import _sizes, _tune, size, tune
 
 optuna = pytest.importorskip("optuna")
 
@@ -154,3 +155,24 @@ def test_tuning_tries_the_defaults_first_and_judges_on_what_chose_nothing(sheet,
 def test_what_the_user_says_is_not_tuned(sheet, tmp_path):
     found = tune(sheet, out=tmp_path / "out", minutes=0.06, trials=2, code_size=2, n_layers=2, learning_rate=1e-3)
     assert all(set(one) <= {"n_nodes", "error", "seconds"} for one in found.trials)
+
+
+def small_pictures(drawn, count=40):
+    return np.stack([drawn(8, 8, 1, seed)[..., 0] for seed in range(count)])
+
+
+def test_a_kind_of_likelihoods_is_tuned_by_densities_alone(drawn, tmp_path):
+    events = []
+    found = tune(
+        small_pictures(drawn), out=tmp_path / "out", minutes=0.02, trials=6, kind="variational", code_size=2,
+        n_layers=2, n_nodes=8, learning_rate=1e-3, progress=events.append,
+    )  # fmt: skip
+    tried = {event["loss"] for event in events if event["event"] == "trial" and "loss" in event}
+    assert len(found.trials) == 6 and tried <= {"mse", "l1", "bce", "logistic"}
+    assert set(_tune._losses("undercomplete")) == set(LOSSES)
+
+
+def test_settings_that_make_no_net_are_a_failed_trial_and_not_tried_for_ever(sheet, tmp_path, monkeypatch):
+    monkeypatch.setattr(_tune, "_LAYERS", (0, 0))
+    found = tune(sheet, out=tmp_path / "out", minutes=0.02, trials=3, code_size=2)
+    assert len(found.trials) == 1  # the defaults

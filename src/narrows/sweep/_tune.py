@@ -13,16 +13,18 @@ from typing import Any, NamedTuple
 
 import torch
 
-from narrows._errors import BadData, BadOption, TrainingFailed
+from narrows._errors import BadData, BadOption, BadPairing, TrainingFailed
 from narrows._files import make_folder, write_atomically
 from narrows._fit.making import make_model, train_model
 from narrows._fit.moving import choose_moves
 from narrows._fit.parts import split_parts
 from narrows._fit.settings import FitSettings, parse_settings
+from narrows._registry import kinds
 from narrows.data.reading import read
 from narrows.data.splits import content_hash
 from narrows.measuring.evaluate import evaluate
 from narrows.measuring.intervals import Interval, bootstrap, bootstrap_ratio
+from narrows.nn.losses import LOSSES
 from narrows.sweep._size import shape_of, silent
 from narrows.sweep._sizes import Progress
 from narrows.sweep._trials import need_optuna, open_study, plain
@@ -31,7 +33,6 @@ from narrows.training.seeds import generator
 
 _LAYERS = (1, 6)
 _NODES = (32, 64, 128, 256, 512, 1024)
-_LOSSES = ("mse", "l1", "bce", "charbonnier")
 _RATES = (2e-4, 5e-3)
 
 
@@ -76,25 +77,27 @@ def tune(
     if parts.validation is None or not parts.judged:
         raise BadData("tuning needs validation and held-out examples; leave --validation and --held-out above 0")
     checked = list(parts.validation.take(torch.arange(len(parts.validation)), generator(config.seed, "validation")))
+    losses = _losses(model.kind) if dataset.form == "picture" else []
     job = {"data": content_hash("".join(sorted(dataset.keys)).encode()), "fit": plain(asdict(chosen)),
-           "training": plain(config.as_dict()), "trials": trials, "set": sorted(settings)}  # fmt: skip
+           "training": plain(config.as_dict()), "trials": trials, "set": sorted(settings),
+           "losses": losses}  # fmt: skip
     chosen, _ = choose_moves(dataset, model, parts.training, chosen, config.seed)
     folder = make_folder(Path(out))
     with Run.open(folder / "run"):
         study = open_study(folder, job, force, name="tune", seed=config.seed)
         while (number := len(_ended(study))) < trials:
-            trial = _waiting(study) or _next(study, number, chosen, dataset.form, settings)
+            trial = _waiting(study) or _next(study, number, chosen, losses, settings)
             wanted = dict(trial.params)
             tell({"event": "trial", "number": number + 1, "trials": trials, **wanted})
             place = folder / "trials" / f"trial-{trial.number}"
             with Run.open(place) as run:
                 net, rate = _apply(wanted, chosen)
                 one = replace(config, learning_rate=rate or config.learning_rate)
-                model = make_model(dataset, net, one)
-                split_parts(dataset, net, model, config.seed)  # tables: means and spreads
                 try:
+                    model = make_model(dataset, net, one)
+                    split_parts(dataset, net, model, config.seed)  # tables: means and spreads
                     history, _ = train_model(model, parts, net, one, run, tell)
-                except TrainingFailed:  # a setting of which nothing can be learned is an answer too
+                except (BadOption, BadPairing, TrainingFailed):  # that nothing can be learned so is an answer too
                     study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
                     continue
                 error = float(evaluate(model, checked).errors.mean())
@@ -114,7 +117,7 @@ def tune(
     return Tuned(dict(found[0].params), bootstrap(best, generator=random), ratio, ratio.high < 1, listed)
 
 
-def _next(study: Any, number: int, chosen: FitSettings, form: str, settings: dict[str, Any]) -> Any:
+def _next(study: Any, number: int, chosen: FitSettings, losses: list[str], settings: dict[str, Any]) -> Any:
     """A new trial with its settings drawn; the first has the defaults, as nothing drawn."""
     trial = study.ask()
     if not number and not study.get_trials(deepcopy=False)[:-1]:
@@ -125,11 +128,17 @@ def _next(study: Any, number: int, chosen: FitSettings, form: str, settings: dic
     if "n_nodes" not in given:
         wide = [width for width in _NODES if width >= (chosen.code_size or 1)]
         trial.suggest_categorical("n_nodes", wide or [chosen.code_size])
-    if "loss" not in given and form == "picture":
-        trial.suggest_categorical("loss", _LOSSES)
+    if "loss" not in given and losses:
+        trial.suggest_categorical("loss", losses)
     if "learning_rate" not in given:
         trial.suggest_float("learning_rate", *_RATES, log=True)
     return trial
+
+
+def _losses(kind: str) -> list[str]:
+    """What the kind can learn by."""
+    density = "density" in kinds[kind].needs_loss
+    return [name for name, loss in LOSSES.items() if loss.is_density or not density]
 
 
 def _apply(wanted: dict[str, Any], chosen: FitSettings) -> tuple[FitSettings, float | None]:
