@@ -176,3 +176,25 @@ def test_settings_that_make_no_net_are_a_failed_trial_and_not_tried_for_ever(she
     monkeypatch.setattr(_tune, "_LAYERS", (0, 0))
     found = tune(sheet, out=tmp_path / "out", minutes=0.02, trials=3, code_size=2)
     assert len(found.trials) == 1  # the defaults
+
+
+def test_an_interrupted_tuning_goes_on_with_the_trials_that_it_would_have_tried(sheet, tmp_path):
+    def tried(out, stop_at=None):
+        seen = []
+
+        def note(event):
+            if event["event"] == "trial":
+                seen.append({name: event[name] for name in event if name not in ("event", "trials")})
+                if event["number"] == stop_at:
+                    raise Enough
+
+        try:
+            tune(sheet, out=out, minutes=0.02, trials=5, code_size=2, progress=note)
+        except Enough:
+            pass
+        return seen
+
+    whole = tried(tmp_path / "whole")
+    first = tried(tmp_path / "out", stop_at=3)
+    assert [*first[:2], *tried(tmp_path / "out")] == whole
+    assert len({one["learning_rate"] for one in whole[1:]}) == 4

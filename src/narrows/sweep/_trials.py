@@ -11,6 +11,7 @@ from typing import Any
 
 from narrows._errors import BadRun, NotSupported, WouldOverwrite
 from narrows._files import write_atomically
+from narrows.training.seeds import generator
 
 _JOB, _JOURNAL = "sweep.json", "trials.log"
 
@@ -56,7 +57,7 @@ class Trials:
         write_atomically(self.folder / _JOB, json.dumps({"job": self.job, "done": True}, indent=1).encode())
 
 
-def open_study(folder: Path, job: dict[str, Any], force: bool, *, name: str, seed: int = 0) -> Any:
+def open_study(folder: Path, job: dict[str, Any], force: bool, *, name: str) -> Any:
     """The Optuna study of a folder, begun or gone on with.
 
     Raises NotSupported without Optuna, WouldOverwrite where the folder's sweep is finished, BadRun where it is
@@ -77,8 +78,14 @@ def open_study(folder: Path, job: dict[str, Any], force: bool, *, name: str, see
         _forget(folder)
     write_atomically(stored, json.dumps({"job": job}, indent=1).encode())
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(folder / _JOURNAL)))
-    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=6)
-    return optuna.create_study(storage=storage, study_name=name, load_if_exists=True, sampler=sampler)
+    return optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+
+
+def sampler_at(seed: int, number: int) -> Any:
+    """What draws trial number `number`: seeded anew for each, so that going on draws what was not drawn before."""
+    from optuna.samplers import TPESampler
+
+    return TPESampler(seed=generator(seed, "tune", number).initial_seed() % (1 << 32), n_startup_trials=6)
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:

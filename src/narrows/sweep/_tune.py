@@ -27,7 +27,7 @@ from narrows.measuring.intervals import Interval, bootstrap, bootstrap_ratio
 from narrows.nn.losses import LOSSES
 from narrows.sweep._size import shape_of, silent
 from narrows.sweep._sizes import Progress
-from narrows.sweep._trials import need_optuna, open_study, plain
+from narrows.sweep._trials import need_optuna, open_study, plain, sampler_at
 from narrows.training.runs import Run
 from narrows.training.seeds import generator
 
@@ -84,8 +84,9 @@ def tune(
     chosen, _ = choose_moves(dataset, model, parts.training, chosen, config.seed)
     folder = make_folder(Path(out))
     with Run.open(folder / "run"):
-        study = open_study(folder, job, force, name="tune", seed=config.seed)
+        study = open_study(folder, job, force, name="tune")
         while (number := len(_ended(study))) < trials:
+            study.sampler = sampler_at(config.seed, number)
             trial = _waiting(study) or _next(study, number, chosen, losses, settings)
             wanted = dict(trial.params)
             tell({"event": "trial", "number": number + 1, "trials": trials, **wanted})
