@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from narrows import BadData, BadOption, BadRun, NotSupported, RunStopped, WouldOverwrite
+from narrows import BadData, BadOption, BadRun, NotSupported, RunStopped, TrainingFailed, WouldOverwrite
 from narrows.nn.losses import LOSSES
 from narrows.sweep import _sizes, _tune, size, tune
 
@@ -198,3 +198,17 @@ def test_an_interrupted_tuning_goes_on_with_the_trials_that_it_would_have_tried(
     first = tried(tmp_path / "out", stop_at=3)
     assert [*first[:2], *tried(tmp_path / "out")] == whole
     assert len({one["learning_rate"] for one in whole[1:]}) == 4
+
+
+def test_where_the_defaults_could_not_be_trained_no_other_trial_stands_for_them(sheet, tmp_path, monkeypatch):
+    real, calls = _tune.train_model, []
+
+    def train_but_the_first(*given):
+        calls.append(given)
+        if len(calls) == 1:
+            raise TrainingFailed("the loss was not a number")
+        return real(*given)
+
+    monkeypatch.setattr(_tune, "train_model", train_but_the_first)
+    found = tune(sheet, out=tmp_path / "out", minutes=0.02, trials=3, code_size=2)
+    assert len(found.trials) == 2 and found.ratio is None and not found.decided

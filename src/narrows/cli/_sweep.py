@@ -181,15 +181,17 @@ def _tune(
     best = dict(found.best)
     said = " ".join(f"--{name.replace('_', '-')} {_short(value)}" for name, value in best.items())
     outcome = "better than the defaults" if found.decided else "no better than the defaults can be shown"
+    beside = "and the defaults could not be trained"
+    if found.ratio is not None:
+        beside = f"{found.ratio} of the defaults': {outcome}"
     sentence = (
-        f"The best of {len(found.trials)} nets has {said or 'the defaults'}: held-out error {found.error}, "
-        f"{found.ratio} of the defaults': {outcome}."
+        f"The best of {len(found.trials)} nets has {said or 'the defaults'}: held-out error {found.error}, {beside}."
     )
     out.say(sentence)
     use = " ".join(filter(None, ("narrows fit", shlex.join(data), said)))
     out.say(f"use it: {use}")
     return {
-        "best": best, "error": found.error._asdict(), "ratio": found.ratio._asdict(), "decided": found.decided,
+        "best": best, "error": found.error._asdict(), "ratio": found.ratio and found.ratio._asdict(), "decided": found.decided,
         "sentence": sentence, "trials": found.trials, "use": use,
     }  # fmt: skip
 

@@ -31,6 +31,8 @@ from narrows.sweep._trials import need_optuna, open_study, plain, sampler_at
 from narrows.training.runs import Run
 from narrows.training.seeds import generator
 
+_DEFAULTS = 0
+"""The trial that has them."""
 _LAYERS = (1, 6)
 _NODES = (32, 64, 128, 256, 512, 1024)
 _RATES = (2e-4, 5e-3)
@@ -43,8 +45,8 @@ class Tuned(NamedTuple):
     """Settings by name, for `fit`."""
     error: Interval
     """Held-out squared error of the best."""
-    ratio: Interval
-    """Of errors, the best over the defaults."""
+    ratio: Interval | None
+    """Of errors, the best over the defaults; None where the defaults could not be trained."""
     decided: bool
     """Whether the best is better than the defaults at 95 %."""
     trials: list[dict[str, Any]]
@@ -111,11 +113,13 @@ def tune(
             raise TrainingFailed("no trial could be trained; look for extreme values in the data")
         write_atomically(folder / "sweep.json", json.dumps({"job": job, "done": True}, indent=1).encode())
     kept = {one.number: _kept(folder, one.number) for one in found}
-    best, default = (torch.tensor(kept[number]["errors"]) for number in (found[0].number, min(kept)))
+    errors = {number: torch.tensor(one["errors"]) for number, one in kept.items()}
+    best, default = errors[found[0].number], errors.get(_DEFAULTS)
     random = generator(config.seed, "tune")
-    ratio = bootstrap_ratio(best, default, generator=random)
+    ratio = None if default is None else bootstrap_ratio(best, default, generator=random)
+    decided = ratio is not None and ratio.high < 1
     listed = [{**one.params, "error": one.value, "seconds": kept[one.number]["seconds"]} for one in found]
-    return Tuned(dict(found[0].params), bootstrap(best, generator=random), ratio, ratio.high < 1, listed)
+    return Tuned(dict(found[0].params), bootstrap(best, generator=random), ratio, decided, listed)
 
 
 def _next(study: Any, number: int, chosen: FitSettings, losses: list[str], settings: dict[str, Any]) -> Any:
