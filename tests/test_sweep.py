@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from narrows import BadData, BadOption, BadRun, NotSupported, RunStopped, TrainingFailed, WouldOverwrite
+from narrows import BadData, BadOption, BadRun, NotSupported, RunStopped, TrainingFailed, WouldOverwrite, fit
 from narrows.nn.losses import LOSSES
 from narrows.sweep import _sizes, _tune, size, tune
 
@@ -212,3 +212,16 @@ def test_where_the_defaults_could_not_be_trained_no_other_trial_stands_for_them(
     monkeypatch.setattr(_tune, "train_model", train_but_the_first)
     found = tune(sheet, out=tmp_path / "out", minutes=0.02, trials=3, code_size=2)
     assert len(found.trials) == 2 and found.ratio is None and not found.decided
+
+
+def test_pca_and_the_mean_are_scored_on_the_known_cells_as_the_nets_are(sheet, tmp_path, monkeypatch):
+    real, sweeps = _sizes.Sweep.go, []
+    monkeypatch.setattr(_sizes.Sweep, "go", lambda self: (sweeps.append(self), real(self)))
+    holed = sheet.copy()
+    holed[np.random.default_rng(1).random(holed.shape) < 0.3] = np.nan
+    found = quick(holed, tmp_path / "out", steps=2, largest=2, seeds=1)
+    settings = {"steps": 2, "batch_size": 64, "n_nodes": (128, 128), "device": "cpu"}
+    beside = {size: fit(holed, code_size=size, **settings).judgement.alternatives for size in (1, 2)}
+    for one in found.tried:
+        assert one.pca == pytest.approx(float(beside[one.size]["PCA"].errors.mean()), rel=1e-4)
+    assert sweeps[0].mean == pytest.approx(float(beside[1]["mean"].errors.mean()), rel=1e-4)

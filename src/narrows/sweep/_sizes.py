@@ -26,7 +26,7 @@ from narrows._fit.settings import FitSettings
 from narrows.data.reading import Dataset
 from narrows.data.sources import ArraySource
 from narrows.measuring.baselines import MeanBaseline, PCABaseline
-from narrows.measuring.evaluate import evaluate
+from narrows.measuring.evaluate import evaluate, mean_square
 from narrows.measuring.intrinsic import above_noise, dimensions
 from narrows.measuring.memorisation import nearest_of
 from narrows.measuring.sizing import SizeVerdict, Tried, choose_size, judge_size
@@ -81,9 +81,10 @@ class Sweep:
         spread = 1.0 if model.standardise is None else float(model.standardise.spread[0]) ** 2
         self.noise_per_value = noise / spread / values if self.rotated else 0.0
         self.most = min(largest or min(_LARGEST, max(values // 2, min(values, 32))), values)
-        fits, judged = (_rows(model, part) for part in (self.parts.fits, self.parts.judged))
-        self.held_out, self.fits = judged, fits
-        self.mean = float((MeanBaseline().fit(fits).reconstruct(judged) - judged).square().mean())
+        fits, _ = _rows(model, self.parts.fits)
+        self.held_out, self.known = _rows(model, self.parts.judged)
+        self.fits = fits
+        self.mean = self._error(MeanBaseline().fit(fits).reconstruct(self.held_out))
         self.pca = PCABaseline().fit(fits, min(values, self.most))
         some = fits[torch.randperm(len(fits), generator=generator(config.seed, "dimension"))[:_MOST_ROWS]]
         reduced = above_noise(some)
@@ -201,7 +202,7 @@ class Sweep:
     def _memorised(self, model: Model) -> float:
         """Share of held-out examples that come back nearer to a training example than to themselves."""
         examples = self.parts.judged[:500]
-        results = _flat(model, evaluate(model, examples).results)
+        results = _flat(evaluate(model, examples).results)
         own = (results - self.held_out[: len(results)]).square().mean(1).sqrt()
         other, _ = nearest_of(results, self.fits[:20_000])
         return float((other < own).double().mean())
@@ -267,7 +268,11 @@ class Sweep:
     def _pca_error(self, code_size: int) -> float:
         directions = self.pca.directions[:, :code_size]
         centred = self.held_out - self.pca.mean
-        return float((centred - centred @ directions @ directions.T).square().mean())
+        return self._error(centred @ directions @ directions.T + self.pca.mean)
+
+    def _error(self, results: Tensor) -> float:
+        """Of the held-out examples, as `evaluate` counts it."""
+        return float(mean_square(results, self.held_out, self.known).mean())
 
     def verdict(self) -> SizeVerdict:
         """Raises BadData where the time sufficed for one size only."""
@@ -302,11 +307,11 @@ def _in_noise_free_directions(dataset: Dataset, chosen: FitSettings) -> tuple[Da
     return replace(dataset, source=ArraySource(values), shape=(values.shape[1],), columns=columns), reduced.noise
 
 
-def _rows(model: Model, examples: list[Tensor]) -> Tensor:
-    """N P, in the units in which errors are counted."""
+def _rows(model: Model, examples: list[Tensor]) -> tuple[Tensor, Tensor | None]:
+    """N P, in the units in which errors are counted, and which cells of a table are known."""
     rows = torch.stack(examples)
-    return rows.flatten(1) if model.standardise is None else model.standardise(rows)[0]
+    return (rows.flatten(1), None) if model.standardise is None else model.standardise(rows)
 
 
-def _flat(model: Model, results: list[Tensor]) -> Tensor:
+def _flat(results: list[Tensor]) -> Tensor:
     return torch.stack(results).flatten(1)
