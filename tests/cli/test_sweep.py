@@ -1,5 +1,7 @@
 """`narrows size` and `narrows tune` on the command line."""
 
+import shlex
+
 import numpy as np
 import pytest
 
@@ -56,3 +58,18 @@ def test_tune_says_so_where_the_defaults_could_not_be_trained(run, table, monkey
     ran = run("tune", table, "--minutes", 0.02, "--trials", 2, "--code-size", 1, "--json")
     assert ran.code == 0, ran.err
     assert ran.json["ratio"] is None and ran.json["sentence"].endswith("and the defaults could not be trained.")
+
+
+@pytest.mark.parametrize("verb", ["size", "tune"])
+def test_what_to_type_next_has_what_was_said_too(run, table, tmp_path, verb):
+    (tmp_path / table).rename(tmp_path / "my table.csv")
+    said = ("--kind", "variational", "--seed", 3, "--n-nodes", "8,8", "--shift", 0, "--set", "beta=0.5")
+    mine = QUICK[:-2] if verb == "size" else ("--minutes", 0.02, "--trials", 2, "--code-size", 2)
+    ran = run(verb, "my table.csv", "--json", *mine, *said)
+    assert ran.code == 0, ran.err
+    use = shlex.split(ran.json["use"])
+    assert use[:3] == ["narrows", "fit", "my table.csv"]
+    pairs = set(zip(use[3:], use[4:], strict=False))
+    assert {tuple(map(str, said[at : at + 2])) for at in range(0, len(said), 2)} < pairs
+    assert "--steps" not in use and "--minutes" not in use and "--trials" not in use and use.count("--code-size") == 1
+    assert run(*use[1:], "--steps", 2).code == 0

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from narrows.cli._fit import Language, name_and_value, parameter, settings, whole_numbers
+from narrows.cli._fit import Language, name_and_value, option_names, parameter, settings, whole_numbers
 from narrows.cli._output import Output
 from narrows.cli._verb import command_line, warm_up
 
@@ -140,7 +140,7 @@ def _size(
         right=(0, 1, 2, 3, 4),
     )  # fmt: skip
     out.say(f"page:   {found.page}")
-    use = f"narrows fit {shlex.join(data)} --code-size {verdict.code_size}"
+    use = _use(data, given | {"steps": None}, options, f"--code-size {verdict.code_size}")
     out.say(f"use it: {use}")
     return {
         "verdict": {
@@ -188,12 +188,27 @@ def _tune(
         f"The best of {len(found.trials)} nets has {said or 'the defaults'}: held-out error {found.error}, {beside}."
     )
     out.say(sentence)
-    use = " ".join(filter(None, ("narrows fit", shlex.join(data), said)))
+    use = _use(data, given, options, said)
     out.say(f"use it: {use}")
     return {
         "best": best, "error": found.error._asdict(), "ratio": found.ratio and found.ratio._asdict(), "decided": found.decided,
         "sentence": sentence, "trials": found.trials, "use": use,
     }  # fmt: skip
+
+
+def _use(data: list[str], given: dict[str, Any], options: list[str], found: str) -> str:
+    """The fit that a sweep leads to: what was said to it, and what it found."""
+    words = ["narrows", "fit", *data]
+    for field in settings():
+        value = given.get(field.name)
+        names = option_names(field)[0].split("/")
+        if isinstance(value, bool):
+            words += [names[0] if value else names[-1]]
+        elif value is not None:
+            words += [names[0], str(value)]
+    for text in options:
+        words += ["--set", text]
+    return f"{shlex.join(words)} {found}".rstrip()
 
 
 def _short(value: Any) -> str:
