@@ -225,3 +225,11 @@ def test_pca_and_the_mean_are_scored_on_the_known_cells_as_the_nets_are(sheet, t
     for one in found.tried:
         assert one.pca == pytest.approx(float(beside[one.size]["PCA"].errors.mean()), rel=1e-4)
     assert sweeps[0].mean == pytest.approx(float(beside[1]["mean"].errors.mean()), rel=1e-4)
+
+
+@pytest.mark.parametrize("unheeded", [{"learn_from": "noisy"}, {"like": "photos"}, {"check_pairs": False}])
+@pytest.mark.parametrize("sweep", [size, tune])
+def test_what_a_sweep_would_not_heed_is_refused_by_name(sheet, tmp_path, sweep, unheeded):
+    with pytest.raises(BadOption, match=f"{next(iter(unheeded))} came.*give it to fit"):
+        sweep(sheet, out=tmp_path / "out", minutes=0.02, task="denoise", **unheeded)
+    assert not (tmp_path / "out").exists()

@@ -73,3 +73,9 @@ def test_what_to_type_next_has_what_was_said_too(run, table, tmp_path, verb):
     assert {tuple(map(str, said[at : at + 2])) for at in range(0, len(said), 2)} < pairs
     assert "--steps" not in use and "--minutes" not in use and "--trials" not in use and use.count("--code-size") == 1
     assert run(*use[1:], "--steps", 2).code == 0
+
+
+@pytest.mark.parametrize("verb", ["size", "tune"])
+def test_a_sweep_offers_no_option_that_does_nothing_in_it(run, table, verb):
+    for words in (("--learn-from", "noisy"), ("--like", "photos"), ("--no-check-pairs",)):
+        assert run(verb, table, *words).code == 2

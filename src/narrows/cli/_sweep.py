@@ -14,7 +14,10 @@ from narrows.cli._fit import Language, name_and_value, option_names, parameter, 
 from narrows.cli._output import Output
 from narrows.cli._verb import command_line, warm_up
 
-_NOT_OPTIONS = {"code_size", "minutes", "epochs", "begin_with", "twin", "devices", "task", "patience"}
+_NOT_OPTIONS = {
+    "code_size", "minutes", "epochs", "begin_with", "twin", "devices", "task", "patience", "learn_from", "like",
+    "check_pairs",
+}  # fmt: skip
 """Settings of `fit` that a sweep sets itself, or that have no meaning in one."""
 
 Data = Annotated[list[str], typer.Argument(metavar="DATA", help="Folders, pictures, or one table (CSV, .npy, IDX).")]

@@ -53,6 +53,7 @@ def size(
             raise BadOption(f"{name} came; a sweep tries sizes within its --minutes: leave {name} out")
     if not (math.isfinite(minutes) and minutes > 0) or seeds < 1:
         raise BadOption(f"minutes={minutes}, seeds={seeds}; they take numbers above 0, such as --minutes 20 --seeds 3")
+    refuse_unheeded(settings)
     steps = settings.pop("steps", None)
     chosen, config = parse_settings({**settings, "minutes": minutes})
     tell = progress or silent
@@ -76,6 +77,16 @@ def size(
         )  # fmt: skip
         trials.end()
     return Sized(verdict, sweep.tried(), sweep.dimensions, sweep.noise_per_value, page, trials.seconds)
+
+
+def refuse_unheeded(settings: dict[str, Any]) -> None:
+    """Raise BadOption for settings of `fit` that a sweep would not heed."""
+    for name in ("learn_from", "like", "check_pairs"):
+        if settings.get(name) is not None:
+            raise BadOption(
+                f"{name} came; a sweep takes pictures or a table as they are, without pairs or a look at their damage: "
+                f"leave {name} out, or give it to fit"
+            )
 
 
 def shape_of(chosen: FitSettings) -> tuple[int, ...] | None:

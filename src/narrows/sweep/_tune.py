@@ -25,7 +25,7 @@ from narrows.data.splits import content_hash
 from narrows.measuring.evaluate import evaluate
 from narrows.measuring.intervals import Interval, bootstrap, bootstrap_ratio
 from narrows.nn.losses import LOSSES
-from narrows.sweep._size import shape_of, silent
+from narrows.sweep._size import refuse_unheeded, shape_of, silent
 from narrows.sweep._sizes import Progress
 from narrows.sweep._trials import need_optuna, open_study, plain, sampler_at
 from narrows.training.runs import Run
@@ -67,6 +67,7 @@ def tune(
     """
     if not (math.isfinite(minutes) and minutes > 0) or trials < 2:
         raise BadOption(f"minutes={minutes}, trials={trials}; they take a number above 0 and 2 or more")
+    refuse_unheeded(settings)
     chosen, config = parse_settings({**settings, "minutes": minutes / trials})
     tell = progress or silent
     need_optuna()
