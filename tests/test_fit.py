@@ -241,3 +241,11 @@ def test_nothing_held_out_means_no_verdict(digits):
 def test_settings_that_make_no_sense_are_refused_in_a_sentence(digits, settings, error, words):
     with pytest.raises(error, match=words):
         narrows.fit(digits, **{"steps": 2, **settings} if "epochs" not in settings else settings)
+
+
+@pytest.mark.parametrize("task", [{"code_size": 2}, {"task": "denoise", "learn_from": "neighbours", "n_nodes": 4}])
+def test_a_model_that_was_trained_in_double_precision_is_written_and_read(picture_folder, tmp_path, task):
+    found = narrows.fit(picture_folder(), out=tmp_path / "m", steps=2, precision="64-true", device="cpu", **task)
+    assert found.report.exists()
+    again = narrows.load(tmp_path / "m")
+    assert {value.dtype for value in again.model.autoencoder.state_dict().values()} == {torch.float32}

@@ -433,3 +433,9 @@ def test_torchs_own_generator_is_left_where_it_was():
     before = torch.random.get_rng_state()
     learn()
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_training_in_double_precision_leaves_the_module_in_its_own():
+    module, outcome = learn(steps=3, precision="64-true")
+    assert {value.dtype for value in module.state_dict().values()} == {torch.float32}
+    assert module.net[0].weight.grad is None and outcome.history.held_out

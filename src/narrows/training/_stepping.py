@@ -129,8 +129,9 @@ class Stepper:
 
     def restore(self, x: Tensor) -> Tensor:
         """The module's `restore`, for tasks that learn without clean pictures; no gradient."""
+        weights = next(self.module.parameters()).dtype  # in double precision these are not what pictures come in
         with torch.no_grad(), self.fabric.autocast():
-            return self.module.restore(x)  # type: ignore[operator]
+            return self.module.restore(x.to(weights))  # type: ignore[operator]
 
     def mean(self, value: float) -> float:
         """Over all processes, which must decide alike."""

@@ -104,6 +104,7 @@ class _Training:
         if resumed is None and self.facts is not None:
             self.module.start(self.facts())
         usual = usual_batch(self.config, self.supply.count)
+        self.dtype = next(self.module.parameters()).dtype
         self.stepper = Stepper(self.module, self.supply, self.config, usual, self._say_smaller)
         self.plan = self._plan()
         self.stepper.resize(self.plan.batch_size)
@@ -357,6 +358,8 @@ class _Training:
         self.module.zero_grad(set_to_none=True)
         self.module.eval()
         self.module.to(device="cpu")
+        if next(self.module.parameters()).dtype != self.dtype:  # trained in double precision; files keep single
+            self.module.to(dtype=self.dtype)
         self._tell("finished", best_step=self.best_step)
 
     # Saying
