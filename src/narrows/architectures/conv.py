@@ -67,15 +67,14 @@ class Conv(AbstractArchitecture):
         sizes = halved_sizes(self.target_shape, len(self.n_nodes))
         widest = self.n_nodes[-1] if self.n_nodes else self.target_shape[0]
         first: list[nn.Module]
+        # Where no block follows, this layer gives the output, which is unbounded.
+        bend: list[nn.Module] = [nn.ReLU(inplace=True)] if self.n_nodes else []
         if grid:
-            first = [_kaiming(nn.Conv2d(n_in, widest, 1)), nn.ReLU(inplace=True)]
+            one = nn.Conv2d(n_in, widest, 1)
+            first = [_kaiming(one) if self.n_nodes else one, *bend]
         else:
             height, width = sizes[-1]
-            first = [
-                nn.Linear(n_in, widest * height * width),
-                nn.ReLU(inplace=True),
-                nn.Unflatten(1, (widest, height, width)),
-            ]
+            first = [nn.Linear(n_in, widest * height * width), *bend, nn.Unflatten(1, (widest, height, width))]
         blocks: list[nn.Module] = []
         for level in reversed(range(len(self.n_nodes))):
             last = level == 0
