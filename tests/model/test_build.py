@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from narrows._errors import BadOption, BadPairing, UnknownName
+from narrows._registry import architectures
 from narrows.model.build import build, make
 
 
@@ -124,3 +125,14 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(settings, error, says):
 def test_a_table_is_refused_where_only_pictures_go(settings):
     with pytest.raises(BadPairing, match="table"):
         make(shape=(6,), **settings)
+
+
+@pytest.mark.parametrize("settings", [{"n_layers": 101}, {"n_nodes": (1,) * 8_000}])
+@pytest.mark.parametrize("architecture", architectures)
+def test_a_net_that_is_too_deep_is_refused_before_it_is_made(architecture, settings, monkeypatch):
+    monkeypatch.setattr("narrows.model.build.build", lambda card: pytest.fail("it was made"))
+    kind = "direct" if "whole" in architectures[architecture].offers else "undercomplete"
+    with pytest.raises(BadOption, match="more than 100 layers"):
+        make(shape=(1, 8, 8), kind=kind, architecture=architecture, task="denoise", **settings)
+    with pytest.raises(BadOption, match="more than 100 layers"):  # as files name it
+        architectures[architecture](shape=(1, 8, 8), **settings)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from narrows._contract import Plan
 from narrows._errors import BadOption
 
-_MOST_NODES = 65_536
+_MOST_NODES, _MOST_LAYERS = 65_536, 100
 
 
 def halving(first: int, count: int, floor: int = 1) -> tuple[int, ...]:
@@ -29,6 +29,14 @@ def refuse_other_widths(n_layers: object, n_nodes: object) -> None:
         raise BadOption(f"n_nodes={n_nodes!r}; it takes a whole number, or one for each layer: --n-nodes 512,256")
 
 
+def refuse_too_many(layers: int) -> None:
+    """Raise BadOption for a net that is too deep."""
+    if layers > _MOST_LAYERS:
+        raise BadOption(
+            f"n_layers={layers}: more than {_MOST_LAYERS} layers cannot be trained here, such as --n-layers 4"
+        )
+
+
 def widths_from(
     n_layers: int | None,
     n_nodes: int | tuple[int, ...] | None,
@@ -45,6 +53,7 @@ def widths_from(
     refuse_other_widths(n_layers, n_nodes)
     if isinstance(n_nodes, (tuple, list)):
         widths = tuple(n_nodes)
+        refuse_too_many(len(widths) + 1)
         if n_layers is not None and n_layers != len(widths) + 1:
             raise BadOption(
                 f"n_layers={n_layers} contradicts n_nodes={widths}: the last layer gives the code, so {len(widths)} "
@@ -56,8 +65,7 @@ def widths_from(
             layers, reasons["n_layers"] = default_layers
         if layers < 1:
             raise BadOption(f"n_layers={layers}: there is at least the layer that gives the code, such as --n-layers 4")
-        if layers > 100:
-            raise BadOption(f"n_layers={layers}: more than 100 layers cannot be trained here, such as --n-layers 4")
+        refuse_too_many(layers)
         if first is None:
             first, reasons["n_nodes"] = default_first
         widths = rule(first, layers - 1) if first >= 1 else (first,)

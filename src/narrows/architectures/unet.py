@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from narrows._contract import AbstractArchitecture, Plan
 from narrows._errors import BadOption
-from narrows.architectures._plans import refuse_other_widths
+from narrows.architectures._plans import refuse_other_widths, refuse_too_many
 from narrows.nn.blocks import PixelShuffleUp, ResidualBlock, down
 
 _FOLD = 2
@@ -44,6 +44,7 @@ class UNet(AbstractArchitecture):
         refuse_other_widths(n_layers, n_nodes)
         if isinstance(n_nodes, tuple):
             widths = n_nodes
+            refuse_too_many(len(widths))
             if n_layers not in (None, len(widths)):
                 raise BadOption(
                     f"n_layers={n_layers} contradicts the {len(widths)} widths in n_nodes; give one of them"
@@ -52,6 +53,7 @@ class UNet(AbstractArchitecture):
             levels = n_layers if n_layers is not None else len(_WIDTHS)
             if levels < 1:
                 raise BadOption(f"n_layers={levels}: a U-Net has 1 level or more, such as --n-layers 3")
+            refuse_too_many(levels)
             first = n_nodes if n_nodes is not None else _WIDTHS[0]
             # 5/3 and 7/3 of the first, as measured in _WIDTHS; multiples of 8 keep the vector units full.
             widths = tuple(max(8, round(first * (3 + 2 * level) / 3 / 8) * 8) for level in range(levels))
