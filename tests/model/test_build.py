@@ -136,3 +136,15 @@ def test_a_net_that_is_too_deep_is_refused_before_it_is_made(architecture, setti
         make(shape=(1, 8, 8), kind=kind, architecture=architecture, task="denoise", **settings)
     with pytest.raises(BadOption, match="more than 100 layers"):  # as files name it
         architectures[architecture](shape=(1, 8, 8), **settings)
+
+
+@pytest.mark.parametrize("architecture", architectures)
+def test_a_list_of_widths_is_what_the_tuple_is(architecture):
+    kind = "direct" if "whole" in architectures[architecture].offers else "undercomplete"
+    net = {"shape": (1, 16, 16), "kind": kind, "architecture": architecture, "task": "denoise"}
+    assert make(**net, n_nodes=[16, 24]).card == make(**net, n_nodes=(16, 24)).card
+
+
+def test_a_list_with_a_layer_narrower_than_the_code_is_refused():
+    with pytest.raises(BadOption, match="narrower than the code of 64"):
+        make(shape=(1, 16, 16), architecture="mlp", code_size=64, n_nodes=[128, 8])

@@ -24,7 +24,7 @@ def refuse_other_widths(n_layers: object, n_nodes: object) -> None:
     """Raise BadOption for what are no whole numbers."""
     if n_layers is not None and (isinstance(n_layers, bool) or not isinstance(n_layers, int)):
         raise BadOption(f"n_layers={n_layers!r}; it takes a whole number, such as --n-layers 4")
-    each = n_nodes if isinstance(n_nodes, (tuple, list)) else () if n_nodes is None else (n_nodes,)
+    each = n_nodes if isinstance(n_nodes, tuple) else () if n_nodes is None else (n_nodes,)
     if any(isinstance(width, bool) or not isinstance(width, int) for width in each):
         raise BadOption(f"n_nodes={n_nodes!r}; it takes a whole number, or one for each layer: --n-nodes 512,256")
 
@@ -51,8 +51,8 @@ def widths_from(
     """
     reasons: dict[str, str] = {}
     refuse_other_widths(n_layers, n_nodes)
-    if isinstance(n_nodes, (tuple, list)):
-        widths = tuple(n_nodes)
+    if isinstance(n_nodes, tuple):
+        widths = n_nodes
         refuse_too_many(len(widths) + 1)
         if n_layers is not None and n_layers != len(widths) + 1:
             raise BadOption(

@@ -32,7 +32,7 @@ def make(
     task: str = "reconstruct",
     code_size: int | None = None,
     n_layers: int | None = None,
-    n_nodes: int | tuple[int, ...] | None = None,
+    n_nodes: int | tuple[int, ...] | list[int] | None = None,
     loss: str = "mse",
     options: dict[str, Any] | None = None,
     seed: int = 0,
@@ -65,7 +65,7 @@ def make(
         raise UnknownName.of("option", next(iter(options)), known or ["(none)"])
     code_size, why = _code_size(kind, kind_class, code_size, shape)
     reasons |= why
-    plan = arch_class.plan(shape, n_layers, n_nodes, code_size)
+    plan = arch_class.plan(shape, n_layers, tuple(n_nodes) if isinstance(n_nodes, list) else n_nodes, code_size)
     reasons |= plan.reasons
     card = {
         "format": FORMAT,

@@ -129,7 +129,7 @@ def _next(study: Any, number: int, chosen: FitSettings, losses: list[str], setti
     if not number and not study.get_trials(deepcopy=False)[:-1]:
         return trial
     given = {name for name, value in settings.items() if value is not None}
-    if "n_layers" not in given and not isinstance(chosen.n_nodes, tuple):
+    if "n_layers" not in given and not isinstance(chosen.n_nodes, (tuple, list)):
         trial.suggest_int("n_layers", *_LAYERS)
     if "n_nodes" not in given:
         wide = [width for width in _NODES if width >= (chosen.code_size or 1)]
