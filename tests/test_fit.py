@@ -14,6 +14,7 @@ from narrows._fit.parts import split_parts
 from narrows._fit.settings import parse_settings
 from narrows.data.reading import read
 from narrows.data.sources import PatchSource
+from narrows.training.runs import Run
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,15 @@ def test_a_run_goes_on_only_with_its_own_settings_and_data(digits, tmp_path):
         narrows.fit(digits, steps=20, out=tmp_path)
     with pytest.raises(BadRun, match="other data"):
         narrows.fit(digits[:150], steps=10, out=tmp_path)
+
+
+def test_a_run_that_never_began_to_learn_holds_nobody_to_its_settings(digits, tmp_path):
+    with pytest.raises(BadOption, match="--device cpu"):
+        narrows.fit(digits, steps=2, device="mps", out=tmp_path)
+    narrows.fit(digits, steps=2, device="cpu", out=tmp_path)
+    with Run.open(tmp_path / "other" / "run") as run:
+        run.begin({"job": {}})  # stopped before its first checkpoint
+    narrows.fit(digits, steps=2, out=tmp_path / "other")
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_gives_others(digits):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -71,8 +72,45 @@ def test_a_finished_sweep_is_not_replaced_without_force(swept, sheet):
 
 def test_another_job_in_the_same_folder_is_refused(swept, sheet):
     out, _ = swept
-    with pytest.raises(BadRun, match="other data or settings"):
+    with pytest.raises(BadRun, match="its data are others"):
         quick(sheet[:300], out)
+    with pytest.raises(BadRun, match="its n_layers is None, and 2 came"):
+        quick(sheet, out, n_layers=2)
+
+
+def test_more_minutes_go_on_from_a_finished_sweep(sheet, tmp_path):
+    again: list[tuple[int, int, int]] = []
+
+    def note(event):
+        if event["event"] == "size":
+            again.append((event["code_size"], event["seed"], event["round"]))
+
+    first = quick(sheet, tmp_path / "out", minutes=0.01, seeds=1)
+    with pytest.raises(WouldOverwrite, match=r"more than 0\.01 minutes"):
+        quick(sheet, tmp_path / "out", minutes=0.005, seeds=1)
+    more = quick(sheet, tmp_path / "out", minutes=1.0, seeds=1, progress=note)
+    assert (
+        again and more.seconds > first.seconds and {one.size for one in first.tried} <= {one.size for one in more.tried}
+    )
+    assert len(again) == len(set(again)) and (1, 0, 0) not in again
+
+
+def test_more_trials_go_on_from_a_finished_tuning(sheet, tmp_path):
+    settings = {"code_size": 2, "n_layers": 2, "n_nodes": 8}
+    first = tune(sheet, out=tmp_path / "out", minutes=0.02, trials=2, **settings)
+    more = tune(sheet, out=tmp_path / "out", minutes=0.04, trials=4, **settings)
+    assert {one["error"] for one in first.trials} < {one["error"] for one in more.trials} and len(more.trials) == 4
+
+
+def test_one_column_leaves_nothing_to_compare(sheet, tmp_path):
+    with pytest.raises(BadData, match="no other size"):
+        quick(sheet[:, :1], tmp_path / "out")
+
+
+@pytest.mark.parametrize("largest", [1, 0, -5])
+def test_a_largest_size_that_leaves_one_is_refused(sheet, tmp_path, largest):
+    with pytest.raises(BadOption, match=f"largest={largest}"):
+        quick(sheet, tmp_path / "out", largest=largest)
 
 
 class Enough(Exception):
@@ -188,10 +226,8 @@ def test_an_interrupted_tuning_goes_on_with_the_trials_that_it_would_have_tried(
                 if event["number"] == stop_at:
                     raise Enough
 
-        try:
+        with contextlib.suppress(Enough):
             tune(sheet, out=out, minutes=0.02, trials=5, code_size=2, progress=note)
-        except Enough:
-            pass
         return seen
 
     whole = tried(tmp_path / "whole")

@@ -1,6 +1,7 @@
 """`narrows size` and `narrows tune` on the command line."""
 
 import shlex
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_what_to_type_next_has_what_was_said_too(run, table, tmp_path, verb):
     assert ran.code == 0, ran.err
     use = shlex.split(ran.json["use"])
     assert use[:3] == ["narrows", "fit", "my table.csv"]
-    pairs = set(zip(use[3:], use[4:], strict=False))
+    pairs = set(pairwise(use[3:]))
     assert {tuple(map(str, said[at : at + 2])) for at in range(0, len(said), 2)} < pairs
     assert "--steps" not in use and "--minutes" not in use and "--trials" not in use and use.count("--code-size") == 1
     assert run(*use[1:], "--steps", 2).code == 0

@@ -9,7 +9,12 @@ import pytest
 from PIL import Image
 
 import narrows
+from narrows.measuring.intervals import bootstrap
+from narrows.pages._numbers import number, spread
+from narrows.pages._run import gap_in_words
+from narrows.pages._words import Say
 from narrows.pages.fitted import spread_out
+from narrows.training.seeds import generator
 
 HOSTILE_FILE = "<script>alert('x')<script>.png"
 HOSTILE_COLUMN = '"><img src=x onerror=alert(1)>'
@@ -23,9 +28,9 @@ def pictures(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("pages") / "pictures"
     folder.mkdir()
     random = np.random.default_rng(0)
-    for number in range(40):
+    for count in range(40):
         pixels = (random.random((8, 8, 3)) * 255).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number} {HOSTILE_FILE}")
+        Image.fromarray(pixels).save(folder / f"{count} {HOSTILE_FILE}")
     (folder / "<script>broken<script>.jpg").write_bytes(b"\xff\xd8 nothing")
     (folder / "\\1 back.jpg").write_bytes(b"\xff\xd8 nothing")
     (folder / "notes & more.txt").write_text("x")
@@ -110,6 +115,20 @@ def test_a_direct_net_on_photographs_is_shown_on_cards(tmp_path, read_page, pict
     assert 'class="card"' in text and "Nothing was skipped" in page.text
     assert "this kind of net has no code" in page.text
     assert "narrows.fit" in page.text  # no command came, so it says from where it was made
+
+
+def test_the_report_of_a_grid_tells_of_whole_pictures_and_one_code(pictures, tmp_path, read_page):
+    fitted = _fit(pictures, tmp_path, kind="vqvae", code_size=4, n_layers=None, n_nodes=(8, 8), lang="en")
+    page = read_page(_report(fitted))
+    assert "in patches" not in page.text and "the others serve the kind" not in page.text
+    assert "fully connected" not in page.text and "vqvae has a code at every place of a picture" in page.text
+
+
+def test_one_error_has_one_interval_on_the_page(pictures, tmp_path, read_page):
+    fitted = _fit(pictures, tmp_path, code_size=4)
+    interval = bootstrap(fitted.judgement.network.errors, generator=generator(0, "report"))
+    gap = gap_in_words(fitted.judgement, Say("en"))
+    assert f"{number(interval.value)} {spread(interval)}" in gap
 
 
 def test_an_unknown_language_is_refused_with_the_known_ones(pictures, tmp_path):

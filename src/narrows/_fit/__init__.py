@@ -20,9 +20,8 @@ from narrows._fit.moving import choose_moves
 from narrows._fit.parts import Parts, as_photographs, split_parts
 from narrows._fit.settings import FitSettings, hold_to_the_same_job, parse_settings
 from narrows._registry import kinds, tasks
-from narrows.data.pairs import PairedDataset, PairPatches, read_pairs
+from narrows.data.pairs import PairedDataset, read_pairs
 from narrows.data.reading import Dataset, read
-from narrows.data.sources import PatchSource
 from narrows.measuring.judge import Judgement, held_out_intervals, judge
 from narrows.model.folder import WEIGHTS, save
 from narrows.model.model import Model
@@ -126,8 +125,9 @@ def _fit(
     model = make_model(dataset, chosen, config)
     teach(model, lesson)
     parts = split_parts(dataset, chosen, model, config.seed)
-    if isinstance(parts.training, (PatchSource, PairPatches)):
+    if parts.by_patches:
         dataset = as_photographs(dataset)
+    _device.choose(config.device)
     if run is not None:  # only now that nothing can be refused any more: a refusal leaves the folder as it was
         hold_to_the_same_job(run, dataset, asked, config, force)
     moved, why = choose_moves(dataset, model, parts.training, chosen, config.seed)

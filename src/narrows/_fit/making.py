@@ -15,9 +15,8 @@ from narrows._fit.parts import Parts, middle
 from narrows._fit.settings import TWIN, FitSettings
 from narrows._registry import kinds, tasks
 from narrows.data.augment import mirror, mirror_pairs, move, move_pairs
-from narrows.data.pairs import PairedDataset, PairPatches
+from narrows.data.pairs import PairedDataset
 from narrows.data.reading import Dataset, read
-from narrows.data.sources import PatchSource
 from narrows.measuring.lessons import Lesson, lesson_for
 from narrows.model.build import kind_for, make
 from narrows.model.folder import load as load_model
@@ -167,8 +166,7 @@ def train_model(
     """The one loop, over this model and these sources, whose pictures are moved as `chosen` says (None: not)."""
     rows = len(parts.training)
     if "whole" in model.autoencoder.needs:
-        by_patches = isinstance(parts.training, (PatchSource, PairPatches))
-        size = config.batch_size or (_PATCHES_A_STEP if by_patches else None)
+        size = config.batch_size or (_PATCHES_A_STEP if parts.by_patches else None)
         config = replace(config, batch_size=size, learning_rate=config.learning_rate or _RESTORING_RATE)
 
     shift, mirrored = chosen.shift or 0, bool(chosen.mirror)

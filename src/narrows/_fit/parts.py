@@ -48,6 +48,11 @@ class Parts(NamedTuple):
     sizes: tuple[int, int, int]
     """Examples (photographs, for patches) to learn from, to stop by, to judge by."""
 
+    @property
+    def by_patches(self) -> bool:
+        """Whether patches of photographs are learned from, and not whole pictures."""
+        return isinstance(self.training, (PatchSource, PairPatches))
+
 
 def split_parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Parts:
     """Split, and look at the training side where the model needs to."""

@@ -111,9 +111,9 @@ def parse_settings(given: dict[str, Any]) -> tuple[FitSettings, TrainingConfig]:
 
 
 def hold_to_the_same_job(run: Run, dataset: Dataset, chosen: FitSettings, config: TrainingConfig, force: bool) -> None:
-    """A run goes on only with the data and settings that it began with. `force` begins anew where it cannot go on or
-    has ended; one that was stopped goes on, or the same command with --force would begin anew each time.
-    Raises BadRun."""
+    """A run goes on only with the data and settings that it began with, once it has kept a step. `force` begins anew
+    where it cannot go on or has ended; one that was stopped goes on, or the same command with --force would begin anew
+    each time. Raises BadRun."""
     job = {
         "data": content_hash("".join(sorted(dataset.keys)).encode()),
         "fit": asdict(chosen),
@@ -121,6 +121,9 @@ def hold_to_the_same_job(run: Run, dataset: Dataset, chosen: FitSettings, config
     }
     job = json.loads(json.dumps(job))
     stored = _plan_unless_done(run, job) if force else run.plan
+    if stored is not None and stored.get("job") != job and not run.has_kept:
+        run.clear()
+        stored = None
     if stored is None:
         run.begin({"job": job})
         return

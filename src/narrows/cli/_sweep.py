@@ -40,7 +40,8 @@ def make_size() -> Callable[..., dict[str, Any] | None]:
         ] = None,
         minutes: Minutes = 20.0,
         largest: Annotated[
-            int | None, typer.Option(help="The largest size tried. [default: half of the values, 256 at most]")
+            int | None,
+            typer.Option(help="The largest size tried. [default: half of the values, 256 at most; all of up to 32]"),
         ] = None,
         seeds: Annotated[int, typer.Option(min=1, help="Seeds for the size in question and its neighbours.")] = 3,
         options: Options = None,
@@ -194,7 +195,8 @@ def _tune(
     use = _use(data, given, options, said)
     out.say(f"use it: {use}")
     return {
-        "best": best, "error": found.error._asdict(), "ratio": found.ratio and found.ratio._asdict(), "decided": found.decided,
+        "best": best, "error": found.error._asdict(), "decided": found.decided,
+        "ratio": None if found.ratio is None else found.ratio._asdict(),
         "sentence": sentence, "trials": found.trials, "use": use,
     }  # fmt: skip
 

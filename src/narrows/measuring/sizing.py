@@ -41,6 +41,7 @@ _WORDS = {
         "answer; give more --minutes.",
         "changed": "not decided: after half of the training the answer was {half}; give more --minutes.",
         "largest": "not decided: the largest code tried is the best; larger ones may be better still (--largest).",
+        "whole": "not decided: no code smaller than the input will do.",
         "wide": "not decided: the interval is wider than a third of the size each way; give more --minutes or data.",
     },
     "vi": {
@@ -55,6 +56,7 @@ _WORDS = {
         "trả lời không; hãy tăng --minutes.",
         "changed": "chưa kết luận được: khi huấn luyện được một nửa, câu trả lời là {half}; hãy tăng --minutes.",
         "largest": "chưa kết luận được: mã lớn nhất đã thử là tốt nhất; mã lớn hơn có thể còn tốt hơn (--largest).",
+        "whole": "chưa kết luận được: không có mã nào nhỏ hơn đầu vào là đủ.",
         "wide": "chưa kết luận được: khoảng tin cậy rộng hơn một phần ba kích thước về mỗi phía; hãy tăng --minutes "
         "hoặc thêm dữ liệu.",
     },
@@ -110,7 +112,7 @@ class SizeVerdict(NamedTuple):
     reason: str
     """"within" or "cliff": which step of the rule answered."""
     doubt: str
-    """"decided", or what keeps it open: "pca", "short", "changed", "largest", "wide"."""
+    """"decided", or what keeps it open: "pca", "short", "changed", "largest", "whole", "wide"."""
     facts: dict[str, str]
 
     def sentence(self, lang: str = "en") -> str:
@@ -166,15 +168,16 @@ def judge_size(
     generator: torch.Generator,
     noise: float = 0.0,
     dimension: Interval | None = None,
+    values: int | None = None,
 ) -> SizeVerdict:
-    """From two or more tried sizes, in rising order, to the verdict.
+    """From two or more tried sizes, in rising order, to the verdict. `values` are those of the input.
 
     Seeds and held-out examples are drawn anew together, the same ones for every size, for the interval.
     """
     sizes, errors = [one.size for one in tried], [one.error for one in tried]
 
-    def rule(values: Sequence[float]) -> tuple[int, str]:
-        return choose_size(sizes, values, mean=mean, noise=noise, dimension=dimension)
+    def rule(each: Sequence[float]) -> tuple[int, str]:
+        return choose_size(sizes, each, mean=mean, noise=noise, dimension=dimension)
 
     size, reason = rule(errors)
     drawn = sorted(rule(values)[0] for values in _redrawn(tried, generator))
@@ -185,7 +188,7 @@ def judge_size(
     falls = falls_per_value(sizes, errors, mean=mean)
     doubt = "decided"
     if at == len(tried) - 1 and reason == "within":
-        doubt = "largest"
+        doubt = "whole" if size == values else "largest"
     elif tried[at].pca < errors[at]:
         doubt = "pca"
     elif math.isnan(tried[at].half):

@@ -44,9 +44,10 @@ def net_section(model: Model, say: Say) -> Markup:
 def _code_and_more(model: Model, layers: list[Layer], say: Say) -> Markup | None:
     """Kinds whose encoder gives more than the code (a mean and a variance) say so, or the drawing would mislead."""
     given = next((layer.values for layer in layers if layer.part == "code"), None)
-    if model.code_size is None or given is None or given <= model.code_size:
+    code = None if model.code_shape is None else math.prod(model.code_shape)
+    if code is None or given is None or given <= code:
         return None
-    return prose(say("code and more", values=count(given), code=count(model.code_size)), class_="caption")
+    return prose(say("code and more", values=count(given), code=count(code)), class_="caption")
 
 
 def layer_table(layers: list[Layer], shape: tuple[int, ...], say: Say) -> Markup:

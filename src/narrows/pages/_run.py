@@ -42,7 +42,9 @@ def curves_section(history: History, plan: Mapping[str, Any], judgement: Judgeme
         chart if chart is not None else prose(say("no curve")),
         prose(say("curves note"), class_="caption") if chart is not None and history.held_out else None,
         prose(say("still falling")) if still_falling(history) else None,
-        None if judgement is None else [h("h3", say("gap")), prose(gap_in_words(judgement, say))],
+        None
+        if judgement is None
+        else [h("h3", say("gap")), prose(gap_in_words(judgement, say, int(plan.get("seed", 0))))],
         _remarks(history, say),
         id_="curves",
     )
@@ -57,12 +59,10 @@ def still_falling(history: History) -> bool:
     return losses[-1] == min(losses) and before > 0 and (before - losses[-1]) / before > _STILL_FALLING
 
 
-def gap_in_words(judgement: Judgement, say: Say) -> str:
+def gap_in_words(judgement: Judgement, say: Say, seed: int = 0) -> str:
     """Training beside held-out error, and what to make of it."""
-    seen, unseen = (
-        bootstrap(scored.errors, generator=generator(0, "gap", at))
-        for at, scored in enumerate((judgement.learned, judgement.network))
-    )
+    seen = bootstrap(judgement.learned.errors, generator=generator(seed, "gap"))
+    unseen = bootstrap(judgement.network.errors, generator=generator(seed, "report"))  # as the table of scores has it
     ratio = unseen.value / max(seen.value, 1e-30)
     told = say("gap facts", seen=_with_interval(seen), unseen=_with_interval(unseen), ratio=number(ratio))
     overlap = unseen.low <= seen.high or ratio <= 1

@@ -46,6 +46,11 @@ class Split(Protocol):
         """Examples to learn from, to stop by, to judge by."""
         ...
 
+    @property
+    def by_patches(self) -> bool:
+        """Whether patches of photographs are learned from, and not whole pictures."""
+        ...
+
 
 def write_fit_report(
     path: str | Path,
@@ -65,7 +70,6 @@ def write_fit_report(
     """
     say, card, path = Say(lang), model.card, Path(path)
     seed = int(card["training"].get("seed", 0))
-    patches = "vector" not in model.autoencoder.needs and bool(dataset.photos)
     names = [translated(name, lang) or name for name in parts.names]
     body = [
         h("h1", say("report"), ": ", user_text(path.absolute().parent.name)),
@@ -82,7 +86,7 @@ def write_fit_report(
         curves_section(history, card["training"], judgement, say),
         net_section(model, say),
         choices_section(model, say),
-        data_section(model, dataset, parts.sizes, patches, say),
+        data_section(model, dataset, parts.sizes, parts.by_patches, say),
         settings_section(card, command, say),
         h("footer", say("made by", version=card["narrows"], date=card["about"].get("date", ""))),
     ]

@@ -53,6 +53,8 @@ def size(
             raise BadOption(f"{name} came; a sweep tries sizes within its --minutes: leave {name} out")
     if not (math.isfinite(minutes) and minutes > 0) or seeds < 1:
         raise BadOption(f"minutes={minutes}, seeds={seeds}; they take numbers above 0, such as --minutes 20 --seeds 3")
+    if largest is not None and largest < 2:
+        raise BadOption(f"largest={largest}; sizes are compared, so it takes 2 or more, such as --largest 64")
     refuse_unheeded(settings)
     steps = settings.pop("steps", None)
     chosen, config = parse_settings({**settings, "minutes": minutes})
@@ -60,11 +62,12 @@ def size(
     need_optuna()
     tell({"event": "reading"})
     dataset = read(data, shape=shape_of(chosen), channels=chosen.channels, group_by=chosen.group_by)
+    training = {name: value for name, value in config.as_dict().items() if name != "minutes"}  # more of them go on
     job = {"data": content_hash("".join(sorted(dataset.keys)).encode()), "fit": plain(asdict(chosen)),
-           "training": plain(config.as_dict()), "largest": largest, "steps": steps}  # fmt: skip
+           "training": plain(training), "largest": largest, "steps": steps}  # fmt: skip
     folder = make_folder(Path(out))
     with Run.open(folder / "run"):
-        trials = Trials(folder, job, force)
+        trials = Trials(folder, job, force, minutes)
         sweep = Sweep(dataset, chosen, config, trials, minutes, largest, seeds, steps, tell)
         sweep.go()
         tell({"event": "judging"})

@@ -81,6 +81,8 @@ class Sweep:
         spread = 1.0 if model.standardise is None else float(model.standardise.spread[0]) ** 2
         self.noise_per_value = noise / spread / values if self.rotated else 0.0
         self.most = min(largest or min(_LARGEST, max(values // 2, min(values, 32))), values)
+        if self.most < 2:
+            raise BadData("one value came for each example: a code of 1 keeps it, and no other size can be compared")
         fits, _ = _rows(model, self.parts.fits)
         self.held_out, self.known = _rows(model, self.parts.judged)
         self.fits = fits
@@ -281,7 +283,8 @@ class Sweep:
             raise BadData("the time sufficed for one size only; give more --minutes")
         return judge_size(
             tried, mean=self.mean, form=self.dataset.form, noise=self.noise_per_value,
-            dimension=self.dimensions.local, generator=generator(self.config.seed, "size verdict"),
+            dimension=self.dimensions.local, values=math.prod(self.dataset.shape),
+            generator=generator(self.config.seed, "size verdict"),
         )  # fmt: skip
 
 

@@ -19,9 +19,9 @@ _JOB, _JOURNAL = "sweep.json", "trials.log"
 class Trials:
     """The trials of a sweep over sizes: (code size, seed, round) to what was found."""
 
-    def __init__(self, folder: Path, job: dict[str, Any], force: bool) -> None:
-        self.folder, self.job = folder, job
-        self.study = open_study(folder, job, force, name="size")
+    def __init__(self, folder: Path, job: dict[str, Any], force: bool, minutes: float) -> None:
+        self.folder, self.job, self.minutes = folder, job, minutes
+        self.study = open_study(folder, job, force, name="size", budget=minutes)
         self.found: dict[tuple[int, int, int], dict[str, Any]] = {}
         for one in self.study.get_trials(deepcopy=False):
             if one.state.name == "COMPLETE":
@@ -54,11 +54,12 @@ class Trials:
 
     def end(self) -> None:
         """Nothing is left to do."""
-        write_atomically(self.folder / _JOB, json.dumps({"job": self.job, "done": True}, indent=1).encode())
+        end_study(self.folder, self.job, self.minutes)
 
 
-def open_study(folder: Path, job: dict[str, Any], force: bool, *, name: str) -> Any:
-    """The Optuna study of a folder, begun or gone on with.
+def open_study(folder: Path, job: dict[str, Any], force: bool, *, name: str, budget: float) -> Any:
+    """The Optuna study of a folder, begun or gone on with. `budget` is what more of goes on from a finished sweep:
+    minutes, or trials.
 
     Raises NotSupported without Optuna, WouldOverwrite where the folder's sweep is finished, BadRun where it is
     another; `force` begins anew in both cases.
@@ -66,19 +67,36 @@ def open_study(folder: Path, job: dict[str, Any], force: bool, *, name: str) -> 
     optuna = need_optuna()
     stored, job = folder / _JOB, plain(job)
     before = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else None
+    done = before is not None and before.get("budget", 0) >= budget and before.get("done")
     if before is not None and not force:
         if before["job"] != job:
             raise BadRun(
-                f"{folder} is the sweep of other data or settings; repeat the same command to go on, begin anew with "
-                f"--force, or take another --out"
+                f"{folder} is another sweep: its {_difference(before['job'], job)}; repeat the same command to go on, "
+                f"begin anew with --force, or take another --out"
             )
-        if before.get("done"):
-            raise WouldOverwrite(f"{folder} holds a finished sweep; choose another --out, or replace it with --force")
-    if before is not None and (before.get("done") or before["job"] != job):
+        if done:
+            raise WouldOverwrite(
+                f"{folder} holds a finished sweep; choose another --out, replace it with --force, or go on from it "
+                f"with more than {before['budget']:g} {'minutes' if name == 'size' else 'trials'}"
+            )
+    if before is not None and (done or before["job"] != job):
         _forget(folder)
-    write_atomically(stored, json.dumps({"job": job}, indent=1).encode())
+    write_atomically(stored, json.dumps({"job": job, "budget": budget}, indent=1).encode())
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(folder / _JOURNAL)))
     return optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+
+
+def end_study(folder: Path, job: dict[str, Any], budget: float) -> None:
+    """So much of a sweep is finished."""
+    write_atomically(folder / _JOB, json.dumps({"job": plain(job), "budget": budget, "done": True}, indent=1).encode())
+
+
+def _difference(before: Any, now: Any, name: str = "") -> str:
+    """The first thing that is not the same, as "epochs is 3, and 5 came"."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        other = next(key for key in (*now, *before) if before.get(key) != now.get(key))
+        return _difference(before.get(other), now.get(other), other)
+    return "data are others" if name == "data" else f"{name} is {before}, and {now} came"
 
 
 def sampler_at(seed: int, number: int) -> Any:

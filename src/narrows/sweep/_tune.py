@@ -27,7 +27,7 @@ from narrows.measuring.intervals import Interval, bootstrap, bootstrap_ratio
 from narrows.nn.losses import LOSSES
 from narrows.sweep._size import refuse_unheeded, shape_of, silent
 from narrows.sweep._sizes import Progress
-from narrows.sweep._trials import need_optuna, open_study, plain, sampler_at
+from narrows.sweep._trials import end_study, need_optuna, open_study, plain, sampler_at
 from narrows.training.runs import Run
 from narrows.training.seeds import generator
 
@@ -82,12 +82,11 @@ def tune(
     checked = list(parts.validation.take(torch.arange(len(parts.validation)), generator(config.seed, "validation")))
     losses = _losses(model.kind) if dataset.form == "picture" else []
     job = {"data": content_hash("".join(sorted(dataset.keys)).encode()), "fit": plain(asdict(chosen)),
-           "training": plain(config.as_dict()), "trials": trials, "set": sorted(settings),
-           "losses": losses}  # fmt: skip
+           "training": plain(config.as_dict()), "set": sorted(settings), "losses": losses}  # fmt: skip
     chosen, _ = choose_moves(dataset, model, parts.training, chosen, config.seed)
     folder = make_folder(Path(out))
     with Run.open(folder / "run"):
-        study = open_study(folder, job, force, name="tune")
+        study = open_study(folder, job, force, name="tune", budget=trials)
         while (number := len(_ended(study))) < trials:
             study.sampler = sampler_at(config.seed, number)
             trial = _waiting(study) or _next(study, number, chosen, losses, settings)
@@ -112,7 +111,7 @@ def tune(
         found = sorted((one for one in _ended(study) if one.value is not None), key=lambda one: one.value)
         if not found:
             raise TrainingFailed("no trial could be trained; look for extreme values in the data")
-        write_atomically(folder / "sweep.json", json.dumps({"job": job, "done": True}, indent=1).encode())
+        end_study(folder, job, trials)
     kept = {one.number: _kept(folder, one.number) for one in found}
     errors = {number: torch.tensor(one["errors"]) for number, one in kept.items()}
     best, default = errors[found[0].number], errors.get(_DEFAULTS)

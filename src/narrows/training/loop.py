@@ -276,7 +276,7 @@ class _Training:
         if rollbacks > _MOST_ROLLBACKS:
             raise TrainingFailed(
                 f"the loss {self.wrong} {rollbacks} times, even with steps of {self.rate_scale:.1g} of what was "
-                f"asked; look for extreme values in the data, or try --loss l1 or a lower --learning-rate"
+                f"asked; look for extreme values in the data, or try --loss l1 or a lower --learning-rate, with --force"
             )
         self._restore(*self.landmark)
         self.rollbacks, self.rate_scale, self.stepper.micro, self.jumped = rollbacks, scale, micro, jumped

@@ -119,6 +119,11 @@ class Run:
         _check_format(plan, path, "start over with --force")
         return plan
 
+    @property
+    def has_kept(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return any(self._progress(name) for name in (*_SLOTS, _STOP))
+
     def begin(self, plan: dict[str, Any]) -> None:
         """Write the settings and the number of steps, before step 1."""
         data = json.dumps({"format": _FORMAT, **plan}, indent=1, ensure_ascii=False)
