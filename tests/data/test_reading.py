@@ -21,6 +21,8 @@ from narrows.data.images import open_photo
 from narrows.data.reading import Dataset, read
 from narrows.data.sources import ArraySource, PatchSource, PhotoSource, Subset
 from narrows.data.triage import look_through
+from narrows.model.folder import load
+from narrows.using.reading import read_for
 
 RANDOM = np.random.default_rng(2)
 
@@ -322,6 +324,40 @@ def test_a_list_of_batches_holds_all_their_pictures(form: Any) -> None:
     found = read([form(pictures[:10]), form(pictures[10:19]), form(pictures[19])])
     assert len(found.keys) == len(found.names) == 20
     np.testing.assert_allclose(found.source.take(torch.arange(20)), pictures / np.float32(255))
+
+
+@pytest.mark.parametrize(
+    ("learned", "later", "expected"),
+    [
+        (np.int32([0, 4095]), np.int32([7, 200]), 65535),
+        (np.int32([0, 255]), np.int64([1, 1]), 255),
+        (np.uint32([0, 300]), np.uint16([7, 200]), 65535),
+        (np.int32([0, 4095]), np.uint8([7, 200]), 255),  # a type that says it itself
+        (np.float64([0, 255]), np.float32([1, 0.5]), 255),
+        (np.int32([0, 4095]), np.float32([1, 0.5]), 1),
+        (np.float64([0, 1]), np.float32([0.1, 0.5]), 1),
+    ],
+)
+def test_later_pictures_mean_what_those_meant_that_were_learned_from(learned, later, expected, tmp_path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 2, (12, 8, 8))
+    fitted = narrows.fit(learned[pictures], steps=1, kind="undercomplete", out=tmp_path / "m")
+    assert fitted.model.card["data"].get("scales", {}) == read(learned[pictures]).scales
+    np.save(tmp_path / "later.npy", later[pictures[:2]])
+    found = read_for(load(tmp_path / "m"), tmp_path / "later.npy")
+    np.testing.assert_allclose(_all(found)[:, 0], later[pictures[:2]] / np.float32(expected), rtol=1e-6)
+
+
+def test_later_pictures_beyond_what_was_learned_from_are_refused() -> None:
+    with pytest.raises(BadData, match="whole numbers from 0 to 300 came; this model learned from 0 to 255"):
+        read(np.int32([[[0, 300]]]), scales={"integers": 255}, to_learn=False)
+
+
+@pytest.mark.parametrize("scales", [None, [], "255", {"integers": "many"}, {"integers": [255]}, {"floats": 0}])
+def test_a_hostile_card_scales_nothing(scales: Any, tmp_path: Path) -> None:
+    model = narrows.make(shape=(1, 8, 8))
+    model.card["data"] = {"scales": scales}
+    np.save(tmp_path / "a.npy", np.full((1, 8, 8), 200, np.int32))
+    assert _all(read_for(model, tmp_path / "a.npy")).max() == pytest.approx(200 / 255)
 
 
 def test_floats_up_to_255_are_scaled_and_that_is_said() -> None:

@@ -186,6 +186,7 @@ def _complete_card(
         "columns": list(dataset.columns),
         "notes": list(dataset.triage.notes),
         "pairs": isinstance(dataset, PairedDataset),
+        **({"scales": dataset.scales} if dataset.scales else {}),
     }
     model.card["training"] = {
         **config.as_dict(), **plan, "seconds": round(history.seconds, 1), "remarks": history.remarks,

@@ -241,6 +241,7 @@ def _paired(first: Dataset, last: Dataset, triage: Triage, group_by: str | None)
         triage=triage,
         photos=tuple(first.photos[at] for at in order) if first.photos else (),
         sizes=tuple(first.sizes[at] for at in order) if first.sizes else (),
+        scales=first.scales,
         targets=Subset(last.source, torch.tensor(order)),
         target_shape=last.shape,
         partners=tuple(_files(last)[at] for at in order) if last.photos else (),

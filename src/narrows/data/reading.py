@@ -51,6 +51,9 @@ class Dataset:
     """The files, or pages of files, in the order of `keys`, where pictures came from files."""
     sizes: tuple[tuple[int, int, int], ...] = ()
     """(C, H, W) of each of the files, before they were fitted to one size."""
+    scales: dict[str, int] = field(default_factory=dict)
+    """What means 1 in arrays whose type does not say so, "integers" or "floats": found in the values, and to be meant
+    by later ones too."""
     places: dict[str, float] = field(default_factory=dict)
     """Of the groups that are pages of a stack, their place in it: 0 at the end, towards 1 at the beginning."""
 
@@ -74,13 +77,15 @@ def read(
     channels: int | None = None,
     group_by: str | None = None,
     to_learn: bool = True,
+    scales: dict[str, int] | None = None,
 ) -> Dataset:
     """Read whatever holds examples. `shape` (C, H, W) fits pictures to a size; `channels` to grey (1) or colour (3).
 
     `group_by` is "folder", or a pattern whose first group in the relative path names the group. With `to_learn`
     False, for a model that has learned: one example is enough, equal ones are fine, columns all stay, and the order is
-    that of the paths. Raises BadData, BadOption.
+    that of the paths. `scales` are those of the dataset that it learned from. Raises BadData, BadOption.
     """
+    scales = scales or {}
     if isinstance(data, (str, Path)):
         place = Path(data)
         found = look_through(place)
@@ -88,10 +93,10 @@ def read(
             notes = [f"{path.name}: a table beside pictures is left out" for path in found.tables]
             root = place if place.is_dir() else place.parent
             return read_photos(found.adding(notes=notes), root, shape, channels, group_by, to_learn, by_page=True)
-        return _read_table_file(found, place, shape, channels, to_learn)
+        return _read_table_file(found, place, shape, channels, to_learn, scales)
     if isinstance(data, (list, tuple)) and data and isinstance(data[0], (str, Path)):
         if len(data) == 1:
-            return read(data[0], shape=shape, channels=channels, group_by=group_by, to_learn=to_learn)
+            return read(data[0], shape=shape, channels=channels, group_by=group_by, to_learn=to_learn, scales=scales)
         each = [look_through(Path(place)) for place in data]
         tables = [path for found in each for path in found.tables]
         if tables:
@@ -111,7 +116,7 @@ def read(
     if isinstance(data, np.ndarray) and data.ndim == 2:
         return _table(checked(*_named(data), (), "the array", to_learn=to_learn), Triage())
     if isinstance(data, np.ndarray):
-        return _array(data, Triage(), shape, channels, to_learn)
+        return _array(data, Triage(), shape, channels, to_learn, scales)
     if isinstance(data, (list, tuple)) and data:
         return _pictures([picture for one in data for picture in as_batch(one)[0]], Triage(), shape, channels, to_learn)
     raise BadData(f"{type(data).__name__} came; data are a path, a NumPy array, a tensor or a list of pictures")
@@ -124,7 +129,9 @@ def _named(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 # Tables and arrays
 
 
-def _read_table_file(found: Triage, place: Path, shape: Any, channels: int | None, to_learn: bool) -> Dataset:
+def _read_table_file(
+    found: Triage, place: Path, shape: Any, channels: int | None, to_learn: bool, scales: dict[str, int]
+) -> Dataset:
     if not found.tables:
         reasons = "; ".join(f"{name}: {why}" for name, why in found.skipped[:3])
         raise BadData(
@@ -152,7 +159,7 @@ def _read_table_file(found: Triage, place: Path, shape: Any, channels: int | Non
         return _table(checked(*_named(values), (), str(path), to_learn=to_learn), found)
     if values.ndim < 2:
         raise BadData(f"{path} has shape {values.shape}; pictures are N H W (C), a table has rows and columns")
-    return _array(values, found, shape, channels, to_learn)
+    return _array(values, found, shape, channels, to_learn, scales)
 
 
 def _is_label_or_test(path: Path) -> bool:
@@ -177,8 +184,11 @@ def _table(table: Table, found: Triage) -> Dataset:
     )
 
 
-def _array(values: np.ndarray, found: Triage, shape: Any, channels: int | None, to_learn: bool) -> Dataset:
+def _array(
+    values: np.ndarray, found: Triage, shape: Any, channels: int | None, to_learn: bool, scales: dict[str, int]
+) -> Dataset:
     """N H W, N H W C or N C H W of numbers."""
+    scales = dict(scales)
     if values.ndim not in (3, 4) or 0 in values.shape:
         raise BadData(f"an array of shape {values.shape} came; pictures are N H W, N H W C or N C H W")
     if values.dtype.kind == "b":
@@ -186,7 +196,13 @@ def _array(values: np.ndarray, found: Triage, shape: Any, channels: int | None, 
     if values.dtype.kind in "iu" and values.dtype not in (np.uint8, np.uint16):
         if values.min() < 0 or values.max() > 65535:
             raise BadData(f"whole numbers from {values.min()} to {values.max()} came; pictures are 0 to 255 or 65535")
-        values = values.astype(np.uint8 if values.max() <= 255 else np.uint16)
+        most = scales.setdefault("integers", 255 if values.max() <= 255 else 65535)
+        if values.max() > most:
+            raise BadData(
+                f"whole numbers from {values.min()} to {values.max()} came; this model learned from 0 to {most}: scale "
+                f"them the same way"
+            )
+        values = values.astype(np.uint8 if most == 255 else np.uint16)
     notes = []
     if values.dtype.kind == "f":
         values = values.astype(np.float32)
@@ -195,7 +211,8 @@ def _array(values: np.ndarray, found: Triage, shape: Any, channels: int | None, 
         low, high = float(values.min()), float(values.max())
         if low < -0.5 or high > 255:
             raise BadData(f"pictures with values from {low:g} to {high:g} came; 0 to 1 or 0 to 255 is expected")
-        if high > 1.5:
+        if high > 1.5 or "floats" in scales:
+            scales["floats"] = 255
             values = values / np.float32(255)
             notes.append(f"values up to {high:g} were divided by 255")
     if values.ndim == 3:
@@ -216,7 +233,7 @@ def _array(values: np.ndarray, found: Triage, shape: Any, channels: int | None, 
         source = ArraySource(torch.stack(fitted))
         notes.append(f"{len(values)} pictures were fitted from {own} to {wanted}")
     names = tuple(f"picture {i}" for i in range(1, len(values) + 1))
-    return Dataset("picture", source, wanted, keys, names, triage=found.adding(notes=notes))
+    return Dataset("picture", source, wanted, keys, names, triage=found.adding(notes=notes), scales=scales)
 
 
 def _pictures(pictures: list[Tensor], found: Triage, shape: Any, channels: int | None, to_learn: bool) -> Dataset:

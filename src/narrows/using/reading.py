@@ -20,10 +20,17 @@ def read_for(model: Model, data: str | Path | list[Any], *, group_by: str | None
     triage's notes say. `group_by` as `read` takes it. Raises BadData where they do not fit the model."""
     pictures = model.form == "picture"
     shape, channels = (model.shape, model.shape[0]) if pictures else (None, None)
-    dataset = read(data, shape=shape, channels=channels, group_by=group_by, to_learn=False)
+    dataset = read(data, shape=shape, channels=channels, group_by=group_by, to_learn=False, scales=_scales_of(model))
     if dataset.form != model.form:
         raise BadData(f"a {dataset.form} came; this model takes {'pictures' if pictures else 'tables'}")
     return dataset if pictures else _columns_of(model, dataset)
+
+
+def _scales_of(model: Model) -> dict[str, int]:
+    """What meant 1 in the arrays that the model learned from; whatever else a card says there is passed over."""
+    said = model.card["data"].get("scales")
+    known = {"integers": (255, 65535), "floats": (255,)}
+    return {name: said[name] for name in known if said.get(name) in known[name]} if isinstance(said, dict) else {}
 
 
 def _columns_of(model: Model, dataset: Dataset) -> Dataset:
