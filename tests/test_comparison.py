@@ -110,6 +110,18 @@ def test_what_is_finished_is_kept_and_what_was_stopped_goes_on(tmp_path, labels,
     assert found.rows[-2].code_values == 3
 
 
+def test_force_begins_anew_also_where_the_plan_is_damaged(tmp_path, monkeypatch):
+    out, fitted = tmp_path / "out", []
+    fit = comparison.fit
+    monkeypatch.setattr(comparison, "fit", lambda data, **more: fitted.append(more["kind"]) or fit(data, **more))
+    compare(pictures()[0], out=out, kinds="undercomplete", **SMALL)
+    (out / "run" / "run.json").write_bytes(b"\xff")
+    with pytest.raises(BadRun, match="damaged"):
+        compare(pictures()[0], out=out, kinds="undercomplete", **SMALL)
+    compare(pictures()[0], out=out, kinds="undercomplete", force=True, **SMALL)
+    assert fitted == ["undercomplete"] * 2
+
+
 def test_a_kept_row_is_the_row_that_was_measured(compared):
     found, out, _ = compared
     for row in found.rows:

@@ -241,7 +241,12 @@ def as_dict(row: Row) -> dict[str, Any]:
 def _hold_to_the_same_job(run: Run, folder: Path, job: dict[str, Any], force: bool) -> None:
     """Go on with the same comparison only; `force` begins anew where it is another, or has ended."""
     job = json.loads(json.dumps(job))
-    stored = run.plan
+    try:
+        stored = run.plan
+    except BadRun:  # damaged, or of another version
+        if not force:
+            raise
+        stored = {}
     if stored is not None and stored.get("job") == job and not stored.get("done"):
         return
     if stored is not None and not force:
@@ -254,7 +259,7 @@ def _hold_to_the_same_job(run: Run, folder: Path, job: dict[str, Any], force: bo
             )
         raise WouldOverwrite(f"{folder} holds a finished comparison; choose another --out, or replace it with --force")
     if stored is not None:
-        for name in (*stored.get("job", {}).get("kinds", {}), "PCA", "mean"):
+        for name in (*job["kinds"], *stored.get("job", {}).get("kinds", {}), "PCA", "mean"):
             for part in (_ROW, _NUMBERS, WEIGHTS):
                 (folder / name / part).unlink(missing_ok=True)
             if (folder / name / "run").is_dir():
