@@ -71,3 +71,13 @@ def test_its_weights_average_to_its_bound():
 def test_senseless_options_are_refused_with_what_to_type(options):
     with pytest.raises(BadOption, match="--set"):
         kind(**options)
+
+
+def test_the_mixtures_density_keeps_its_digits_in_half_precision():
+    draw = torch.Generator().manual_seed(0)
+    code, mean = (5 * torch.randn(n, 32, generator=draw) for n in (8, 20))
+    log_var = torch.randn(20, 32, generator=draw) - 3
+    mean[:8] = code  # near components, whose |z - m|^2 is a small difference of large numbers
+    with torch.autocast("cpu", torch.bfloat16):
+        found = log_mixture(code, mean, log_var)
+    torch.testing.assert_close(found, log_mixture(code, mean, log_var))

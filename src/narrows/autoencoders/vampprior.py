@@ -87,6 +87,7 @@ def log_mixture(code: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     """B: log density of codes B D under the even mixture of K Gaussians, K D each."""
     # |z - m|^2 / v, multiplied out: two products of matrices instead of a B K D tensor.
     precision = (-log_var).exp()
-    square = code.square() @ precision.T - 2 * code @ (mean * precision).T + (mean.square() * precision).sum(1)
+    with torch.autocast(code.device.type, enabled=False):  # in bf16 the three cancel to nothing but their rounding
+        square = code.square() @ precision.T - 2 * code @ (mean * precision).T + (mean.square() * precision).sum(1)
     each = -0.5 * (square + log_var.sum(1) + code.shape[1] * math.log(2 * math.pi))
     return each.logsumexp(1) - math.log(len(mean))
