@@ -108,3 +108,18 @@ def test_convolutions_have_a_jacobian_too():
 def test_senseless_options_are_refused_with_what_to_type(options):
     with pytest.raises(BadOption, match="--set"):
         kind(**options)
+
+
+def test_how_far_the_code_moves_keeps_its_digits_in_half_precision():
+    model = make(
+        shape=(1, 8, 8), kind="contractive", code_size=4, n_layers=2, n_nodes=16, options={"reach": 1e-3}
+    ).autoencoder  # fmt: skip
+    x = torch.rand(16, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+    def moved():
+        step = Step(0, 1, 16, torch.Generator().manual_seed(1))
+        return float(model.losses(Batch(x, x), "main", step)["jacobian"].detach())
+
+    with torch.autocast("cpu", torch.bfloat16):
+        found = moved()
+    assert found == pytest.approx(moved(), rel=1e-3)

@@ -66,8 +66,9 @@ class Contractive(PlainCode):
 
     def losses(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
         if self.reach:
-            code = self.encode(batch.x)
-            norm = self._quotient(batch.x, code, step.generator).mean()
+            with torch.autocast(batch.x.device.type, enabled=False):  # in bf16 the difference is one of roundings
+                code = self.encode(batch.x)
+                norm = self._quotient(batch.x, code, step.generator).mean()
         else:
             learning = torch.is_grad_enabled()
             with torch.enable_grad():  # the Jacobian is wanted in evaluation too
@@ -97,7 +98,7 @@ class Contractive(PlainCode):
     def _quotient(self, x: Tensor, code: Tensor, generator: torch.Generator) -> Tensor:
         """B: |encode(x + noise) - code|^2 / variance of the noise."""
         noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
-        apart = (self.encode(x + self.reach * noise) - code).to(x.dtype)
+        apart = self.encode(x + self.reach * noise) - code
         return (apart / self.reach).square().sum(1)
 
     def _variance(self, code: Tensor) -> Tensor:
