@@ -95,3 +95,16 @@ def test_the_code_may_be_wider_than_the_input():
 def test_senseless_options_are_refused_with_what_to_type(options):
     with pytest.raises(BadOption, match=r"takes|can be active|lies between"):
         kind(**options)
+
+
+def test_the_divergence_of_units_that_are_nearly_always_on_is_a_number_in_half_precision():
+    model = make(
+        shape=(1, 8, 8), kind="sparse", code_size=4, n_layers=1, options={"activation": "kl", "weight": 1.0}
+    ).autoencoder  # fmt: skip
+    with torch.no_grad():
+        list(model.encoder)[-1].bias.fill_(8.0)
+    x = 0.01 * torch.rand(16, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    step = Step(0, 1, 16, torch.Generator().manual_seed(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model.losses(Batch(x, x), "main", step)["penalty"]
+    torch.testing.assert_close(found, model.losses(Batch(x, x), "main", step)["penalty"], rtol=0.01, atol=0, check_dtype=False)

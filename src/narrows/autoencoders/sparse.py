@@ -79,7 +79,7 @@ class Sparse(AbstractAutoencoder):
         return round(self.alpha * self.k) if self.activation == "topk" else None
 
     def losses(self, batch: Batch, turn: str, step: Step) -> dict[str, Tensor]:
-        units = self.encoder(batch.x)
+        units = self.encoder(batch.x).to(batch.x.dtype)  # in bf16 an activity near 1 is 1, and its divergence endless
         code = self._active(units)
         error = self.loss(self.decode_raw(code), batch.target, batch.weight).mean()
         if self.training:
