@@ -347,6 +347,15 @@ def test_later_pictures_mean_what_those_meant_that_were_learned_from(learned, la
     np.testing.assert_allclose(_all(found)[:, 0], later[pictures[:2]] / np.float32(expected), rtol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [1, 0.1])  # whole numbers, and others
+def test_rows_are_told_apart_as_in_the_fit_where_a_column_was_left_out(scale: float, tmp_path: Path) -> None:
+    rows = [f"{a * scale},{b * scale},,{a - b}" for a in range(6) for b in range(6)]
+    (tmp_path / "t.csv").write_text("\n".join(["one,two,empty,three", *rows]))
+    fitted = narrows.fit(tmp_path / "t.csv", steps=1)
+    learned, later = read(tmp_path / "t.csv"), read_for(fitted.model.model, tmp_path / "t.csv")
+    assert sorted(learned.keys) == sorted(later.keys)
+
+
 def test_later_pictures_beyond_what_was_learned_from_are_refused() -> None:
     with pytest.raises(BadData, match="whole numbers from 0 to 300 came; this model learned from 0 to 255"):
         read(np.int32([[[0, 300]]]), scales={"integers": 255}, to_learn=False)
