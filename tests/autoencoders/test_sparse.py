@@ -107,4 +107,6 @@ def test_the_divergence_of_units_that_are_nearly_always_on_is_a_number_in_half_p
     step = Step(0, 1, 16, torch.Generator().manual_seed(1))
     with torch.autocast("cpu", torch.bfloat16):
         found = model.losses(Batch(x, x), "main", step)["penalty"]
-    torch.testing.assert_close(found, model.losses(Batch(x, x), "main", step)["penalty"], rtol=0.01, atol=0, check_dtype=False)
+    torch.testing.assert_close(
+        found, model.losses(Batch(x, x), "main", step)["penalty"], rtol=0.01, atol=0, check_dtype=False
+    )
