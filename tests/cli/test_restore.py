@@ -97,6 +97,28 @@ def test_an_original_is_never_written_over(run, photos, denoiser, out, more):
     assert state(photos) == before
 
 
+@pytest.mark.parametrize("out", ["clean", "clean/../clean", "linked"])
+def test_the_truth_is_never_written_over(run, noisy, denoiser, out):
+    Path("linked").symlink_to("clean")
+    before = state(Path("clean"))
+    ran = run("denoise", "noisy", "--model", denoiser, "--out", out, "--truth", "clean", "--force")
+    assert ran.code == 1 and f"{out}/0.png is given as truth, and originals are never written over" in ran.err
+    assert state(Path("clean")) == before
+
+
+@pytest.mark.needs_shipped_models
+@pytest.mark.parametrize("words", [
+    ("inpaint", "photos/000.png", "--mask", "masks/000.png"),
+    ("restore", "photos/000.png", "--model", "inpaint-colour", "--set", "mask=masks/000.png"),
+])  # fmt: skip
+def test_the_mask_is_never_written_over(run, photos, pictures, tmp_path, words):
+    before = state(pictures(tmp_path / "masks", 1, side=20))
+    for out in ("masks", "masks/000.png"):
+        ran = run(*words, "--out", out, "--force")
+        assert ran.code == 1 and "masks/000.png is given as mask, and originals are never written over" in ran.err
+    assert state(tmp_path / "masks") == before
+
+
 def test_two_pictures_for_one_result_are_refused(run, photos, pictures, tmp_path, denoiser):
     pictures(tmp_path / "others", 1, side=20)
     ran = run("denoise", "photos/000.png", "others/000.png", "--model", denoiser, "--out", "clean")

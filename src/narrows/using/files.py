@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,16 +66,23 @@ class Done(NamedTuple):
 
 
 def plan_files(
-    paths: Sequence[str | Path], out: Path | None, *, how: str = "", force: bool = False, recursive: bool = True
+    paths: Sequence[str | Path],
+    out: Path | None,
+    *,
+    how: str = "",
+    force: bool = False,
+    recursive: bool = True,
+    given: Mapping[str, Path] | None = None,
 ) -> Plan:
     """Every picture among `paths` (files and folders) with its target below `out`; folders keep their tree. Without
     `out` they are only looked at, and are their own targets.
 
     `how` says by what the pictures will be treated (`how_of`): results that an earlier run made of the same pictures
-    in the same way are not made again, unless `force`. `out` may also name one picture file, for one input.
+    in the same way are not made again, unless `force`. `out` may also name one picture file, for one input. `given` are
+    files and folders that came besides, by what they are ("mask", "truth"): nothing of theirs is written over either.
 
-    Raises BadData (nothing there, two inputs for one target, a target that is an input), WouldOverwrite, CannotWrite:
-    all before anything is done.
+    Raises BadData (nothing there, two inputs for one target), WouldOverwrite (also where a target is an input),
+    CannotWrite: all before anything is done.
     """
     jobs: list[Job] = []
     skipped: list[tuple[str, str]] = []
@@ -99,7 +107,7 @@ def plan_files(
     if len(jobs) == 1 and out.suffix.lower() in READABLE and not out.is_dir() and Path(paths[0]).is_file():
         jobs, folder = [jobs[0]._replace(target=out)], None
     already: set[Job] = set() if force or folder is None else _done_already(Journal.read(folder), jobs, how)
-    _check_targets(jobs, already, force)
+    _check_targets(jobs, already, given or {}, force)
     todo = tuple(job for job in jobs if job not in already)
     return Plan(todo, tuple(skipped), tuple(job for job in jobs if job in already), folder, how)
 
@@ -118,7 +126,7 @@ def _is_below(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve()) and folder.exists()
 
 
-def _check_targets(jobs: list[Job], already: set[Job], force: bool) -> None:
+def _check_targets(jobs: list[Job], already: set[Job], given: Mapping[str, Path], force: bool) -> None:
     taken: dict[Path, Job] = {}
     for job in jobs:
         if job.target in taken:
@@ -127,15 +135,22 @@ def _check_targets(jobs: list[Job], already: set[Job], force: bool) -> None:
                 f"into two folders with two --out"
             )
         taken[job.target] = job
-    sources = {job.source.resolve() for job in jobs}
+    originals = {file.resolve(): f"given as {name}" for name, place in given.items() for file in _files_of(place)}
+    originals |= {job.source.resolve(): "itself to be restored" for job in jobs}
     for job in jobs:
-        if job.target.resolve() in sources:
+        what = originals.get(job.target.resolve())
+        if what:
             raise WouldOverwrite(
-                f"{printable(job.target)} is itself to be restored, and originals are never written over; choose "
-                f"another folder with --out"
+                f"{printable(job.target)} is {what}, and originals are never written over; choose another folder with "
+                f"--out"
             )
         if job not in already:
             refuse_to_overwrite(job.target, force)
+
+
+def _files_of(place: Path) -> Iterator[Path]:
+    """Also what is no picture."""
+    return (path for path in (place, *place.rglob("*")) if os.path.isfile(path))  # unlike is_file, never raises
 
 
 def restore_files(
