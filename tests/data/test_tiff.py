@@ -13,6 +13,7 @@ from PIL import Image, TiffImagePlugin
 from narrows import BadPicture
 from narrows.data._exif import with_directories
 from narrows.data.images import open_photo, save_photo
+from narrows.data.stacks import Stack, open_picture
 
 RANDOM = np.random.default_rng(1)
 TYPES = ["uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64"]
@@ -95,7 +96,6 @@ LAYOUTS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "grey with alpha": ((9, 13, 2), {"photometric": 1, "extrasamples": ["unassalpha"], "planarconfig": "contig"}),
     "colour and infrared": ((9, 13, 4), {"photometric": "rgb", "extrasamples": ["unspecified"]}),
     "white is zero": ((9, 13), {"photometric": "miniswhite"}),
-    "CIELAB": ((9, 13, 3), {"photometric": "cielab"}),
 }  # fmt: skip
 
 
@@ -160,6 +160,48 @@ def test_a_jpeg_inside_is_decoded_and_written_without_loss(tmp_path: Path) -> No
     path = _written(tmp_path / "a.tif", np.stack([smooth] * 3, -1), photometric="ycbcr", compression="jpeg")
     array, written = _changed(path, tmp_path)
     np.testing.assert_array_equal(open_photo(written).array, array)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate"])
+def test_ycbcr_is_seen_as_pillow_shows_it_and_written_as_rgb(compression: str | None, tmp_path: Path) -> None:
+    image = Image.fromarray(RANDOM.integers(0, 256, (9, 13, 3), dtype=np.uint8)).convert("YCbCr")
+    image.save(tmp_path / "a.tif", compression=compression)
+    photo = open_photo(tmp_path / "a.tif")
+    np.testing.assert_array_equal(photo.array, np.asarray(image.convert("RGB")))
+    assert "YCbCr: worked on, and written, as RGB" in photo.notes
+    array, written = _changed(tmp_path / "a.tif", tmp_path)
+    with Image.open(written) as again:
+        assert again.mode == "RGB"
+        np.testing.assert_array_equal(np.asarray(again), array)
+
+
+def test_every_page_of_a_ycbcr_stack_is_seen_as_rgb(tmp_path: Path) -> None:
+    pages = [Image.fromarray(RANDOM.integers(0, 256, (9, 13, 3), dtype=np.uint8)).convert("YCbCr") for _ in range(3)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    stack = open_picture(tmp_path / "a.tif")
+    assert isinstance(stack, Stack)
+    for number, page in enumerate(pages):
+        np.testing.assert_array_equal(stack.photo(number).array, np.asarray(page.convert("RGB")))
+
+
+STUDIO = (16, 1, 235, 1, 128, 1, 240, 1, 128, 1, 240, 1)
+
+
+@pytest.mark.parametrize("dtype, photometric, tags, said", [
+    ("uint8", "cielab", (), "CIELAB colours"),
+    ("uint8", "icclab", (), r"ICC L\*a\*b\* colours"),
+    ("uint16", "cielab", (), "CIELAB colours"),
+    ("uint16", "ycbcr", (), "YCbCr colours of another kind"),
+    ("uint8", "ycbcr", [(532, "2I", 6, STUDIO, True)], "YCbCr colours of another kind"),
+    ("uint8", "ycbcr", [(529, "2I", 3, (2126, 10000, 7152, 10000, 722, 10000), True)], "YCbCr colours of another kind"),
+])  # fmt: skip
+def test_colours_that_would_come_out_false_are_refused(
+    dtype: str, photometric: str, tags: Any, said: str, tmp_path: Path
+) -> None:
+    pixels = _numbers(dtype, 9, 13, 3)
+    path = _written(tmp_path / "a.tif", pixels, photometric=photometric, extratags=tags)
+    with pytest.raises(BadPicture, match=rf"{said}.*save it as RGB first"):
+        open_photo(path)
 
 
 def test_of_many_pages_the_first_is_used_and_that_is_said(tmp_path: Path) -> None:

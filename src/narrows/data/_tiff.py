@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from PIL import Image
 
 from narrows._errors import BadPicture, CannotHold
 from narrows.data import _cmyk, _exif
@@ -19,9 +20,15 @@ _ICC, _ORIENTATION = 34675, 274
 _LOSSLESS = {1, 5, 8, 32946, 32773, 34925, 50000}
 """TIFF compression codes: none, LZW, deflate (two), PackBits, LZMA, zstd."""
 _WITHOUT_PREDICTOR = (1, 32773)
+_JPEG = (6, 7, 33007, 34892)
+"""TIFF compression codes of JPEG, whose YCbCr tifffile gives as RGB."""
 _DEFLATE = 8
 _WHITE_IS_0, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 2, 3, 5, 6
 """Photometric interpretations."""
+_LAB = {8: "CIELAB", 9: "ICC L*a*b*", 10: "ITU L*a*b*"}
+_WEIGHTS, _REFERENCE = 529, 532
+_BT601, _FULL_RANGE = (0.299, 0.587, 0.114), (0, 255, 128, 255, 128, 255)
+"""What YCbCr means where a file does not say it: as in JPEG, and as Pillow has it."""
 _KEPT = {
     269: "s", 285: "s", 297: "H", 271: "s", 272: "s", 305: "s", 306: "s", 315: "s", 316: "s",  # names, camera, date
     33432: "s", 700: "B", 33723: "B", 34377: "B",  # copyright, XMP, IPTC, Photoshop
@@ -66,6 +73,10 @@ def read_page(
     BadPicture, and whatever tifffile raises.
     """
     notes: list[str] = []
+    if page.photometric in _LAB:
+        raise BadPicture(
+            f"{path} has {_LAB[page.photometric]} colours; grey, RGB and CMYK are read: save it as RGB first"
+        )
     array = page.asarray() if raw is None else raw
     if page.photometric == _PALETTE and page.colormap is not None:
         array = np.moveaxis(page.colormap[:, array], 0, -1)
@@ -74,6 +85,9 @@ def read_page(
     look = _look(page, file, array, directories)
     if page.planarconfig == 2 and array.ndim == 3:
         array = np.moveaxis(array, 0, -1)
+    if page.photometric == _YCBCR and page.compression not in _JPEG:
+        array = _rgb_of(page, array, path)
+        notes.append("YCbCr: worked on, and written, as RGB")
     array = array[..., None] if array.ndim == 2 else array
     if array.ndim != 3 or page.imagedepth > 1 or array.shape[2] > _MOST_CHANNELS or array.dtype.kind not in "biuf":
         raise BadPicture(
@@ -96,11 +110,28 @@ def read_page(
     return array, alpha, look, notes
 
 
+def _rgb_of(page: Any, array: np.ndarray, path: Path) -> np.ndarray:
+    """H W 3 of YCbCr -> RGB. Raises BadPicture where it is not JPEG's kind of it."""
+    meant = {_WEIGHTS: _BT601, _REFERENCE: _FULL_RANGE}
+    told = {tag: np.reshape(page.tags[tag].value, (-1, 2)) for tag in meant if tag in page.tags}  # as fractions
+    usual = all(
+        len(pairs) == len(meant[tag]) and np.allclose(pairs[:, 0], pairs[:, 1] * meant[tag], rtol=1e-3)
+        for tag, pairs in told.items()
+    )
+    if not usual or array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        raise BadPicture(
+            f"{path} has YCbCr colours of another kind than 8 bits of full range with the weights of BT.601: save it "
+            f"as RGB first"
+        )
+    image = Image.frombytes("YCbCr", (array.shape[1], array.shape[0]), np.ascontiguousarray(array).tobytes())
+    return np.asarray(image.convert("RGB"))
+
+
 def is_stored_as_meant(page: Any) -> bool:
     """Whether a page's values lie in the file in one piece and mean what they are, so that it is worked on there."""
     return (
         page.is_memmappable
-        and page.photometric not in (_WHITE_IS_0, _PALETTE, _CMYK, _YCBCR)
+        and page.photometric not in (_WHITE_IS_0, _PALETTE, _CMYK, _YCBCR, *_LAB)
         and page.dtype.kind in "iuf"
         and page.imagedepth == 1
         and page.samplesperpixel <= _MOST_CHANNELS
