@@ -310,6 +310,22 @@ def test_proof_by_truth_and_its_page_come_with_the_results(run, noisy):
 
 
 @pytest.mark.needs_shipped_models
+@pytest.mark.parametrize("words", [("inpaint", "--mask", "mask.png"), ("inpaint", "--marked", "ff0000", "--json")])
+def test_proof_by_truth_of_what_was_filled(run, words, tmp_path):
+    from skimage import data
+
+    clean = data.astronaut()[:96, 200:296]
+    mask = np.zeros((96, 96), np.uint8)
+    mask[40:44, 20:70] = 255
+    spoilt = np.where(mask[..., None] > 0, np.uint8([255, 0, 0]), clean)
+    for name, array in {"clean": clean, "mask": mask, "spoilt": spoilt}.items():
+        Image.fromarray(array).save(tmp_path / f"{name}.png")
+    ran = run(words[0], "spoilt.png", *words[1:], "--truth", "clean.png", "--out", "o")
+    assert ran.code == 0, ran.err
+    assert "By the truth (pictures: 1), the network gains" in ran.out + ran.err and "--classical" not in ran.out
+
+
+@pytest.mark.needs_shipped_models
 def test_proof_without_truth_is_estimated_also_for_results_that_are_there(run, noisy):
     run("denoise", "noisy", "--out", "better")
     ran = run("denoise", "noisy", "--out", "better", "--proof", "--lang", "vi")

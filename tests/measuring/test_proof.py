@@ -152,3 +152,43 @@ def test_of_a_stack_the_middle_page_is_judged_at_the_scale_of_what_came(tmp_path
     found = prove(jobs, task="denoise", slow=False)
     assert found.gain.value == pytest.approx(by_truth.gain.value, abs=1)
     assert any("of its 3 pages, page 2 is looked at" in note for note in found.notes)
+
+
+# Filling
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory) -> tuple[list[Job], Path, Path]:
+    """A picture with a stamp in a corner, far from its middle, filled; the folder of its truth, and the mask."""
+    root = tmp_path_factory.mktemp("filled")
+    clean = data.astronaut()[:300, 100:440]
+    mask = np.zeros(clean.shape[:2], np.uint8)
+    mask[270:290, 20:24] = mask[280:284, 10:70] = 255
+    save(root / "clean" / "a.png", clean)
+    save(root / "came" / "a.png", np.where(mask[..., None] > 0, np.uint8(255), clean))
+    path = save(root / "mask.png", mask)
+    plan = plan_files([root / "came"], root / "out")
+    restore_files(plan, task="inpaint", mask=path)
+    return list(plan.jobs), root / "clean", path
+
+
+@pytest.mark.needs_shipped_models
+def test_what_was_filled_is_judged_beside_the_filters_that_see_the_mask(filled):
+    from narrows.measuring.classical import all_filters
+
+    jobs, clean, mask = filled
+    found = prove(jobs, task="inpaint", truth=truth_of(jobs, [jobs[0].source.parent], clean), options={"mask": mask})
+    came, done, true = (np.array(Image.open(path)) / 255 for path in (jobs[0].source, jobs[0].target, clean / "a.png"))
+    errors = [np.square(one - true).sum() for one in (came, done)]
+    assert found.gain.value == pytest.approx(10 * np.log10(errors[0] / errors[1]), abs=1e-3)
+    import torch
+
+    seen = np.concatenate([came, np.array(Image.open(mask))[..., None] / 255], 2).transpose(2, 0, 1)
+    by_filter = [
+        all_filters()[name].apply(torch.from_numpy(seen).float(), None).clamp(0, 1).numpy().transpose(1, 2, 0)
+        for name in ("nearest_known", "harmonic", "biharmonic")
+    ]
+    least = min(np.square(one - true).sum() for one in by_filter)
+    assert found.over.value == pytest.approx(10 * np.log10(least / errors[1]), abs=0.05)
+    assert found.filter in ("nearest known pixel", "harmonic fill", "biharmonic fill")
+    assert found.classical == "", "--classical takes none of them"

@@ -66,6 +66,12 @@ def test_who_did_better_comes_first_and_the_way_to_have_it(tmp_path, written):
     assert "--classical median=3" in page.text and "b.png: too small" in page.text and "5.00 dB" in page.text
 
 
+def test_a_filter_that_is_no_verb_of_its_own_is_not_offered(tmp_path, written):
+    files = [Restored("a.png", picture(tmp_path / "a.png"), picture(tmp_path / "b.png"))]
+    assert "--classical" in written(files, proof=proof())[1].text
+    assert "--classical" not in written(files, proof=proof()._replace(classical=""))[1].text
+
+
 def test_of_many_pictures_some_are_shown_and_that_is_said(tmp_path, written):
     one = picture(tmp_path / "a.png", 8, 8, 1)
     _, page = written([Restored(f"{n}", one, one) for n in range(40)], verb="blur")

@@ -136,7 +136,7 @@ class Asked(NamedTuple):
         for note in proof.notes:
             out.note(f"not judged: {note}")
         out.say(proof.verdict.sentence(self.lang.value))
-        if proof.verdict.decided and proof.verdict.winner not in ("network", "untouched"):
+        if proof.classical and proof.verdict.decided and proof.verdict.winner not in ("network", "untouched"):
             out.say(f"--classical {proof.classical}")
         return proof, {
             "estimated": proof.estimated, "verdict": proof.verdict.sentence(self.lang.value),

@@ -2,8 +2,8 @@
 else estimated without it.
 
 Restored files are judged as they lie there, rounded and compressed. Filters work on the middle of each picture, where
-the network is judged as well. With truth, a filter's setting is chosen on the other pictures; where there is one
-picture alone, on that one, which favors the filter.
+the network is judged as well; where a mask says what to fill, on the middle of that. With truth, a filter's setting
+is chosen on the other pictures; where there is one picture alone, on that one, which favors the filter.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from narrows.measuring.metrics import METRICS
 from narrows.measuring.without_truth import estimate_gains
 from narrows.training.seeds import generator
 from narrows.using.files import Job
-from narrows.using.restore import enlarged, model_for, restore_tensor, task_of
+from narrows.using.restore import enlarged, looked, model_for, restore_tensor, task_of
 
 MOST = 12
 """Pictures that are judged, at even distances through all: a filter can take many seconds for one."""
@@ -71,7 +71,7 @@ class Proof(NamedTuple):
     filter: str
     """The best classical filter, with its setting."""
     classical: str
-    """The same as `--classical` takes it."""
+    """The same as `--classical` takes it; empty where that takes none, as of filters that a mask is told."""
     pictures: tuple[OfPicture, ...]
     notes: tuple[str, ...]
     """(picture: why it says nothing)."""
@@ -120,7 +120,7 @@ def prove(
     if truth is None:
         check_estimate(task, model)
         return _estimated(chosen, task, model, options or {}, seed, slow, tell)
-    return _by_truth(chosen, task, model, truth, seed, slow, tell)
+    return _by_truth(chosen, task, model, truth, options or {}, seed, slow, tell)
 
 
 def check_estimate(task: str, model: Any = None) -> None:
@@ -139,8 +139,7 @@ def _spread(jobs: list[Job]) -> list[Job]:
 
 
 def _filters(task: AbstractTask, slow: bool) -> list[ClassicalFilter]:
-    found = filters_for(task.classical, slow=slow) or filters_for(DEFAULT)
-    return [one for one in found if not one.sees_extra]
+    return filters_for(task.classical, slow=slow) or filters_for(DEFAULT)
 
 
 # With truth
@@ -152,29 +151,33 @@ class _Case(NamedTuple):
     before: Tensor
     after: Tensor
     truth: Tensor
+    extra: Tensor
+    """Channels beside it, for filters that see them."""
+
+    def by(self, one: ClassicalFilter, setting: Any) -> Tensor:
+        """What a filter makes of it."""
+        seen = torch.cat([self.before, self.extra]) if one.sees_extra else self.before
+        return one.apply(seen, setting).clamp(0, 1)
 
 
 def _by_truth(
-    jobs: list[Job], task: str, model: Any, truth: dict[Job, Path], seed: int, slow: bool,
+    jobs: list[Job], task: str, model: Any, truth: dict[Job, Path], options: dict[str, Any], seed: int, slow: bool,
     tell: Callable[[int, Job], None] | None,
 ) -> Proof:  # fmt: skip
     kept, cases, tables, notes = [], [], [], []
-    filters: list[ClassicalFilter] = []
     for number, job in enumerate(jobs):
         if tell:
             tell(number, job)
         try:
-            case, own = _case(job, truth[job], task, model)
+            case, filters = _case(job, truth[job], task, model, options, slow)
         except BadData as error:
             notes.append(str(error))
             continue
-        filters = filters or _filters(own, slow)
-        results = {
-            (one, setting): one.apply(case.before, setting).clamp(0, 1) for one in filters for setting in one.settings
-        }
         kept.append(job)
         cases.append(case)
-        tables.append({key: _psnr(result, case.truth) for key, result in results.items()})
+        tables.append(
+            {(one, setting): _psnr(case.by(one, setting), case.truth) for one in filters for setting in one.settings}
+        )
     if not cases:
         raise BadData(f"no picture can be judged by its truth: {'; '.join(notes[:2])}")
     random = generator(seed, "proof")
@@ -182,8 +185,7 @@ def _by_truth(
     pictures, overs, gains, ssims, last = [], [], [], [], None
     for at, (job, case) in enumerate(zip(kept, cases, strict=True)):
         key = _favorite(tables[:at] + tables[at + 1 :] or tables)
-        filtered = key[0].apply(case.before, key[1]).clamp(0, 1)
-        last = _blocks(case, filtered)
+        last = _blocks(case, case.by(*key))
         gain, over = (_of_blocks(last, which, random) for which in ("before", "filtered"))
         gains.append(gain.value)
         overs.append(over.value)
@@ -201,8 +203,10 @@ def _by_truth(
     )  # fmt: skip
 
 
-def _case(job: Job, truth: Path, task: str, model: Any) -> tuple[_Case, AbstractTask]:
-    """Raises BadData where the three are not of one size."""
+def _case(
+    job: Job, truth: Path, task: str, model: Any, options: dict[str, Any], slow: bool
+) -> tuple[_Case, list[ClassicalFilter]]:
+    """With the filters it is set beside. Raises BadData where the three are not of one size."""
     before = telling_page(job.source)
     after, true = (telling_page(path, before) for path in (job.target, truth))
     own = task_of(model_for(task, before.shape[0], model))
@@ -213,13 +217,23 @@ def _case(job: Job, truth: Path, task: str, model: Any) -> tuple[_Case, Abstract
     window, size = enlarged(own, lambda rows, cols: before.tensor(rows, cols)[None], before.shape[1:])
     if size != after.shape[1:]:
         raise BadData(f"{job.shown} changes its size, so that what came cannot be judged beside it")
-    rows, cols = (slice(start, min(n, start + _SIDE)) for start, n in ((max(0, (n - _SIDE) // 2), n) for n in size))
-    channels = before.shape[0]
-    return _Case(
+    filters, channels = _filters(own, slow), before.shape[0]
+    extra, centre = torch.empty(0, *size), (size[0] // 2, size[1] // 2)
+    if any(one.sees_extra for one in filters):
+        whole = before.tensor()[None]
+        told = looked(own, lambda rows, cols: whole[..., rows, cols], size, options)
+        extra = own.prepare(whole, **told)[0, channels:]
+        marked = extra.any(0).nonzero()
+        centre = marked[len(marked) // 2].tolist()
+    starts = (max(0, min(at - _SIDE // 2, n - _SIDE)) for at, n in zip(centre, size, strict=True))
+    rows, cols = (slice(start, min(n, start + _SIDE)) for start, n in zip(starts, size, strict=True))
+    case = _Case(
         window(rows, cols)[0],
         convert_channels(after.tensor(rows, cols), channels),
         convert_channels(true.tensor(rows, cols), channels),
-    ), own
+        extra[:, rows, cols],
+    )
+    return case, filters
 
 
 def _spelt(photo: Photo) -> str:
@@ -232,6 +246,8 @@ def _favorite(tables: list[dict[tuple[ClassicalFilter, Any], float]]) -> tuple[C
 
 
 def _option(one: ClassicalFilter, setting: Any) -> str:
+    if one.sees_extra:
+        return ""
     if setting is None:
         return one.name
     numbers = setting if isinstance(setting, tuple) else (setting,)

@@ -83,7 +83,7 @@ def _gains(proof: Proof, say: Say) -> Markup:
         say("what was gained"),
         prose(say("gained intro"), class_="caption"),
         table(head, rows, numbers=(1, 2)),
-        prose(say("filter command", name=proof.classical)),
+        prose(say("filter command", name=proof.classical)) if proof.classical else None,
         [prose(note, class_="caption") for note in proof.notes],
         id_="gained",
     )
