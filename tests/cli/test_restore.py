@@ -334,6 +334,14 @@ def test_proof_without_truth_is_estimated_also_for_results_that_are_there(run, n
 
 
 @pytest.mark.needs_shipped_models
+def test_what_is_estimated_without_truth_is_the_gain_of_the_strength_that_was_asked_for(run, noisy):
+    words = ("denoise", "noisy/0.png", "--json", "--strength")
+    by_truth = [run(*words, s, "--out", f"t{s}", "--truth", "clean").json["proof"]["gain"][0] for s in ("0.1", "1")]
+    estimated = [run(*words, s, "--out", f"e{s}", "--proof").json["proof"]["gain"][0] for s in ("0.1", "1")]
+    assert estimated == pytest.approx(by_truth, abs=1) and by_truth[0] < 2 < 5 < by_truth[1]
+
+
+@pytest.mark.needs_shipped_models
 def test_a_map_lies_beside_each_result_and_is_not_replaced_unasked(run, noisy, pixels):
     run("denoise", "noisy/0.png", "--out", "better", "--map")
     assert pixels("better/0.doubt.png").shape == (96, 96)

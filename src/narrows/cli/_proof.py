@@ -95,7 +95,7 @@ class Asked(NamedTuple):
 
     def deliver(
         self, out: Output, jobs: Sequence[Any], roots: Sequence[str], *, verb: str, task: str, model: Any, force: bool,
-        options: dict[str, Any],
+        strength: float, options: dict[str, Any],
     ) -> dict[str, Any]:  # fmt: skip
         """Judge, map and show what was restored. Gives what --json tells of it."""
         found: dict[str, Any] = {}
@@ -104,7 +104,7 @@ class Asked(NamedTuple):
             return found
         proof = None
         if self.proof:
-            proof, found["proof"] = self._prove(out, jobs, roots, task, model, options)
+            proof, found["proof"] = self._prove(out, jobs, roots, task, model, strength, options)
         if self.map:
             found["maps"] = self._map(out, jobs, task, model, force, options)
         if self.page is not None:
@@ -118,8 +118,9 @@ class Asked(NamedTuple):
         return found
 
     def _prove(
-        self, out: Output, jobs: Sequence[Any], roots: Sequence[str], task: str, model: Any, options: dict[str, Any]
-    ) -> tuple[Any, dict[str, Any] | None]:
+        self, out: Output, jobs: Sequence[Any], roots: Sequence[str], task: str, model: Any, strength: float,
+        options: dict[str, Any],
+    ) -> tuple[Any, dict[str, Any] | None]:  # fmt: skip
         from narrows.cli._progress import counting
         from narrows.measuring.proof import MOST, prove, truth_of
 
@@ -127,7 +128,7 @@ class Asked(NamedTuple):
         with counting(min(MOST, len(jobs) if truth is None else len(truth)), "judging") as tell:
             try:
                 proof = prove(
-                    jobs, task=task, model=model, truth=truth, options=options,
+                    jobs, task=task, model=model, truth=truth, strength=strength, options=options,
                     tell=lambda number, job: tell(number, job.shown),
                 )  # fmt: skip
             except BadData as error:  # the results are there, and good: only nothing can be said of them

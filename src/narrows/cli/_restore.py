@@ -215,8 +215,9 @@ def _restored(
         where = done.written[0] if len(done.written) == 1 else folder
         out.say(f"{len(done.written)} of {len(plan.jobs)} written: {where}" if len(plan.jobs) > 1 else f"{where}")
     more = asked.deliver(
-        out, (*plan.already, *plan.jobs), paths, verb=verb, task=task, model=place, force=force, options=options
-    )
+        out, (*plan.already, *plan.jobs), paths, verb=verb, task=task, model=place, force=force, strength=strength,
+        options=options,
+    )  # fmt: skip
     return {
         "written": done.written, "already": done.already, "failed": pairs(done.failed),
         "skipped": pairs(plan.skipped), "notes": done.notes,

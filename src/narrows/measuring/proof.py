@@ -106,20 +106,22 @@ def prove(
     task: str,
     model: Any = None,
     truth: dict[Job, Path] | None = None,
+    strength: float = 1.0,
     options: dict[str, Any] | None = None,
     seed: int = 0,
     slow: bool = True,
     tell: Callable[[int, Job], None] | None = None,
 ) -> Proof:
     """Judge restored files, `job.target` beside `job.source`: by their `truth`, else by an estimate, which there is for
-    noise alone. `options` are what the restoring was told; `slow` lets BM3D take part, where it is installed.
+    noise alone. `strength` and `options` are what the restoring was told; `slow` lets BM3D take part, where it is
+    installed.
 
     Raises BadOption where there is neither truth nor an estimate; BadData where no picture says anything.
     """
     chosen = _spread([job for job in jobs if truth is None or job in truth])
     if truth is None:
         check_estimate(task, model)
-        return _estimated(chosen, task, model, options or {}, seed, slow, tell)
+        return _estimated(chosen, task, model, (options or {}) | {"strength": strength}, seed, slow, tell)
     return _by_truth(chosen, task, model, truth, options or {}, seed, slow, tell)
 
 
