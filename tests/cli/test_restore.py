@@ -350,6 +350,31 @@ def test_a_map_lies_beside_each_result_and_is_not_replaced_unasked(run, noisy, p
     assert "0.doubt.png is there already" in ran.err and state(Path("better")) == before
 
 
+def test_pictures_that_differ_in_their_suffix_have_maps_of_their_own(run, denoiser, pixels, tmp_path):
+    for name, side in {"x.png": 20, "x.bmp": 24, "y.png": 28}.items():
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.fromarray(np.zeros((side, side), np.uint8)).save(tmp_path / "photos" / name)
+    assert run("denoise", "photos", "--model", denoiser, "--out", "o", "--map").code == 0
+    sides = {path.name: len(pixels(path)) for path in Path("o").glob("*.doubt.png")}
+    assert sides == {"x.png.doubt.png": 20, "x.bmp.doubt.png": 24, "y.doubt.png": 28}
+
+
+@pytest.mark.parametrize(("out", "said"), [
+    ("o", "the map of photos/x.png would become o/x.doubt.png, as would photos/x.doubt.png"),
+    ("kept", "kept/x.doubt.png is given as truth, and originals are never written over"),
+])  # fmt: skip
+def test_a_map_takes_nobodys_place(run, photos, denoiser, out, said):
+    (photos / "000.png").rename(photos / "x.png")
+    Path("kept").mkdir()
+    for path in (photos if out == "o" else Path("kept")) / "x.doubt.png", Path("kept/y.png"):
+        path.write_bytes((photos / "x.png").read_bytes())
+    before = state(Path("."))
+    words = ("photos/x.png", "--truth", "kept") if out == "kept" else ("photos",)
+    ran = run("denoise", *words, "--model", denoiser, "--out", out, "--map", "--force")
+    assert ran.code == 1 and said in ran.err
+    assert state(Path(".")) == before
+
+
 def test_a_classical_filter_takes_the_networks_place_and_the_next_run_knows_it(run, noisy, pixels):
     import numpy as np
     from skimage.filters import median

@@ -99,14 +99,14 @@ class Asked(NamedTuple):
     ) -> dict[str, Any]:  # fmt: skip
         """Judge, map and show what was restored. Gives what --json tells of it."""
         found: dict[str, Any] = {}
-        jobs = [job for job in jobs if job.target.exists()]
+        planned, jobs = jobs, [job for job in jobs if job.target.exists()]
         if not jobs:
             return found
         proof = None
         if self.proof:
             proof, found["proof"] = self._prove(out, jobs, roots, task, model, strength, options)
         if self.map:
-            found["maps"] = self._map(out, jobs, task, model, force, options)
+            found["maps"] = self._map(out, planned, task, model, force, options)
         if self.page is not None:
             from narrows.pages.before_after import Restored, write_before_after
 
@@ -155,12 +155,13 @@ class Asked(NamedTuple):
         from narrows.data.images import Photo, save_photo
         from narrows.data.stacks import telling_page
         from narrows.using.doubt import doubt
+        from narrows.using.files import maps_of
 
         made = []
-        with counting(len(jobs), "mapping") as tell:
-            for number, job in enumerate(jobs):
+        todo = [(job, target) for job, target in maps_of(jobs).items() if job.target.exists()]
+        with counting(len(todo), "mapping") as tell:
+            for number, (job, target) in enumerate(todo):
                 tell(number, job.shown)
-                target = job.target.with_name(f"{job.target.stem}.doubt.png")
                 if target.exists() and not force:
                     out.note(f"{target} is there already (--force makes it anew)")
                     continue

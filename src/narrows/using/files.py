@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -73,6 +74,7 @@ def plan_files(
     force: bool = False,
     recursive: bool = True,
     given: Mapping[str, Path] | None = None,
+    maps: bool = False,
 ) -> Plan:
     """Every picture among `paths` (files and folders) with its target below `out`; folders keep their tree. Without
     `out` they are only looked at, and are their own targets.
@@ -80,6 +82,7 @@ def plan_files(
     `how` says by what the pictures will be treated (`how_of`): results that an earlier run made of the same pictures
     in the same way are not made again, unless `force`. `out` may also name one picture file, for one input. `given` are
     files and folders that came besides, by what they are ("mask", "truth"): nothing of theirs is written over either.
+    `maps` says that a map (`maps_of`) will lie beside each result: it takes nobody's place, but a map's.
 
     Raises BadData (nothing there, two inputs for one target), WouldOverwrite (also where a target is an input),
     CannotWrite: all before anything is done.
@@ -107,7 +110,7 @@ def plan_files(
     if len(jobs) == 1 and out.suffix.lower() in READABLE and not out.is_dir() and Path(paths[0]).is_file():
         jobs, folder = [jobs[0]._replace(target=out)], None
     already: set[Job] = set() if force or folder is None else _done_already(Journal.read(folder), jobs, how)
-    _check_targets(jobs, already, given or {}, force)
+    _check_targets(jobs, already, given or {}, force, maps_of(jobs) if maps else {})
     todo = tuple(job for job in jobs if job not in already)
     return Plan(todo, tuple(skipped), tuple(job for job in jobs if job in already), folder, how)
 
@@ -126,7 +129,21 @@ def _is_below(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve()) and folder.exists()
 
 
-def _check_targets(jobs: list[Job], already: set[Job], given: Mapping[str, Path], force: bool) -> None:
+def maps_of(jobs: Sequence[Job]) -> dict[Job, Path]:
+    """Where the map of each of these lies: NAME.doubt.png, with the result's suffix in it where that alone tells two
+    results apart."""
+    alike = Counter(job.target.with_suffix("") for job in jobs)
+    return {
+        job: job.target.with_name(
+            f"{job.target.stem if alike[job.target.with_suffix('')] == 1 else job.target.name}.doubt.png"
+        )
+        for job in jobs
+    }
+
+
+def _check_targets(
+    jobs: list[Job], already: set[Job], given: Mapping[str, Path], force: bool, maps: Mapping[Job, Path]
+) -> None:
     taken: dict[Path, Job] = {}
     for job in jobs:
         if job.target in taken:
@@ -135,15 +152,22 @@ def _check_targets(jobs: list[Job], already: set[Job], given: Mapping[str, Path]
                 f"into two folders with two --out"
             )
         taken[job.target] = job
+    for job, path in maps.items():
+        if path in taken:
+            raise BadData(
+                f"the map of {job.shown} would become {printable(path)}, as would {taken[path].shown}; restore them "
+                f"into two folders with two --out"
+            )
+        taken[path] = job
     originals = {file.resolve(): f"given as {name}" for name, place in given.items() for file in _files_of(place)}
     originals |= {job.source.resolve(): "itself to be restored" for job in jobs}
-    for job in jobs:
-        what = originals.get(job.target.resolve())
+    for path in taken:
+        what = originals.get(path.resolve())
         if what:
             raise WouldOverwrite(
-                f"{printable(job.target)} is {what}, and originals are never written over; choose another folder with "
-                f"--out"
+                f"{printable(path)} is {what}, and originals are never written over; choose another folder with --out"
             )
+    for job in jobs:
         if job not in already:
             refuse_to_overwrite(job.target, force)
 
