@@ -214,6 +214,17 @@ def test_a_model_that_is_none_is_one_sentence(run, photos):
     assert ran.code == 1 and "gone is no model" in ran.err
 
 
+def test_a_verb_takes_a_model_of_its_own_task_only(run, photos, denoiser, coder):
+    for verb, model, made, say in (
+        ("sharpen", denoiser, "denoise", "denoise"),
+        ("blur", denoiser, "denoise", "denoise"),
+        ("denoise", coder, "reconstruct", "restore"),
+    ):
+        ran = run(verb, "photos", "--model", model, "--out", "clean")
+        assert ran.code == 1 and f"was made for {made}, not {verb}: type narrows {say} --model {model}" in ran.err
+    assert not Path("clean").exists()
+
+
 def test_without_a_shipped_model_the_verb_says_what_to_do(run, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "_WEIGHTS", tmp_path / "none")
     ran = run("denoise", "photos", "--out", "clean")

@@ -189,8 +189,11 @@ def _restored(
     from narrows.using.files import how_of, plan_files, restore_files
 
     check_engine(engine)
-    task, place = task or "reconstruct", zoo.place_of(model) if model else None
-    asked.check(task, place, force, careful=careful)
+    place = zoo.place_of(model) if model else None
+    asked.check(task or "reconstruct", place, force, careful=careful)
+    if task and model:
+        _check_task(task, model, place)
+    task = task or "reconstruct"
     if asked.classical:
         through, unusual = asked.filter(task, strength, options), {"classical": asked.classical}
     if careful:
@@ -222,6 +225,17 @@ def _restored(
         "written": done.written, "already": done.already, "failed": pairs(done.failed),
         "skipped": pairs(plan.skipped), "notes": done.notes,
     } | more  # fmt: skip
+
+
+def _check_task(task: str, model: str, place: Any) -> None:
+    """Raises BadOption where the model was made for another verb."""
+    from narrows._registry import tasks
+    from narrows.using.restore import model_for, task_of
+
+    made_for = tasks.name_of(task_of(model_for(task, 3, place)))
+    if made_for != task:
+        verb = "restore" if made_for == "reconstruct" else made_for
+        raise BadOption(f"--model {model} was made for {made_for}, not {task}: type narrows {verb} --model {model}")
 
 
 def _restored_alone(
