@@ -422,17 +422,28 @@ def test_careful_is_another_result_that_proof_judges_and_an_earlier_run_knows(ru
         (["denoise", "--classical", "median", "--level", "5"], "--level is told the network"),
         (["denoise", "--truth", "nowhere"], "--truth nowhere does not exist"),
         (["sharpen", "--proof"], "add --truth"),
+        (["denoise", "--truth", "elsewhere"], "no picture in elsewhere has the name of one that is restored"),
         (["denoise", "--page", "page.png"], "--page page.html"),
+        (["denoise", "--page", "noisy/0.png/page.html"], "choose another place for the page with --page"),
+        (["denoise", "--page", "folder.html", "--force"], "folder.html is a folder"),
+        (["blur", "--map"], "blur is computed by a formula"),
         (["denoise", "--only-this", "--map"], "leave out --map"),
         (["denoise", "--only-this", "--proof"], "leave out --proof"),
         (["denoise", "--only-this", "--careful"], "careful by itself"),
         (["denoise", "--classical", "median", "--careful"], "leave out --careful"),
     ],
 )
-def test_what_cannot_be_asked_together_is_refused_before_anything_is_done(run, noisy, words, said):
+def test_what_cannot_be_asked_together_is_refused_before_anything_is_done(run, noisy, pictures, words, said):
+    pictures(Path("elsewhere").absolute(), 1)
+    Path("folder.html").mkdir()
     ran = run(words[0], "noisy", "--out", "better", *words[1:])
     assert ran.code != 0 and said in ran.err
     assert not Path("better").exists()
+
+
+def test_the_folder_of_a_page_is_made(run, noisy):
+    ran = run("denoise", "noisy", "--out", "better", "--classical", "median", "--page", "new/sub/page.html")
+    assert ran.code == 0 and "Before and after" in Path("new/sub/page.html").read_text("utf-8")
 
 
 def test_a_page_that_exists_is_not_replaced_unasked(run, noisy):

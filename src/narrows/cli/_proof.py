@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from narrows._errors import BadData, BadOption
+from narrows._errors import BadData, BadOption, CannotWrite, WouldOverwrite
 from narrows.cli._fit import Language
 from narrows.cli._output import Output
 from narrows.cli._verb import command_line
@@ -61,10 +62,10 @@ class Asked(NamedTuple):
         return found._replace(proof=found.proof or found.truth is not None)
 
     def check(self, task: str, model: Any, force: bool, *, careful: bool = False) -> None:
-        """Everything that can be refused before a picture is read. Raises BadOption, BadData, NotSupported,
+        """Everything that can be refused before a picture is looked for. Raises BadOption, BadData, NotSupported,
         UnknownName, WouldOverwrite."""
-        from narrows._files import refuse_to_overwrite
         from narrows.measuring.proof import check_estimate
+        from narrows.using.doubt import model_with_doubt
 
         if self.classical and (model is not None or self.map or careful):
             other = "--map" if self.map else "--careful" if careful else f"--model {model}"
@@ -78,7 +79,30 @@ class Asked(NamedTuple):
         if self.page is not None:
             if self.page.suffix.lower() not in (".html", ".htm"):
                 raise BadOption(f"--page {self.page}; it takes the name of an HTML file, such as --page page.html")
-            refuse_to_overwrite(self.page, force)
+            if self.page.is_dir():
+                raise BadOption(f"--page {self.page} is a folder; give the name of a file, such as --page page.html")
+            if not force and (self.page.exists() or self.page.is_symlink()):
+                raise WouldOverwrite(
+                    f"{self.page} exists already; choose another name with --page, or replace it with --force"
+                )
+        if self.map:
+            model_with_doubt(task, 3, model)
+
+    def check_files(self, jobs: Sequence[Any], roots: Sequence[str]) -> None:
+        """The same, once it is known what will be restored; the page's folder is made. Raises BadData, CannotWrite."""
+        from narrows.measuring.proof import truth_of
+
+        if self.truth is not None:
+            truth_of(jobs, roots, self.truth)
+        if self.page is not None:
+            folder = self.page.parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                why = "" if os.access(folder, os.W_OK) else "may not be written to"
+            except OSError as error:
+                why = f"cannot be made ({error.strerror or error})"
+            if why:
+                raise CannotWrite(f"{folder} {why}; choose another place for the page with --page")
 
     def filter(self, task: str, strength: float, options: dict[str, Any]) -> Callable[[Any], Any] | None:
         """What takes the network's place: a photo in, a photo out."""
@@ -124,16 +148,16 @@ class Asked(NamedTuple):
         from narrows.cli._progress import counting
         from narrows.measuring.proof import MOST, prove, truth_of
 
-        truth = None if self.truth is None else truth_of(jobs, roots, self.truth)
-        with counting(min(MOST, len(jobs) if truth is None else len(truth)), "judging") as tell:
-            try:
+        try:
+            truth = None if self.truth is None else truth_of(jobs, roots, self.truth)
+            with counting(min(MOST, len(jobs) if truth is None else len(truth)), "judging") as tell:
                 proof = prove(
                     jobs, task=task, model=model, truth=truth, strength=strength, options=options,
                     tell=lambda number, job: tell(number, job.shown),
                 )  # fmt: skip
-            except BadData as error:  # the results are there, and good: only nothing can be said of them
-                out.note(f"narrows: no proof: {error}")
-                return None, None
+        except BadData as error:  # the results are there, and good: only nothing can be said of them
+            out.note(f"narrows: no proof: {error}")
+            return None, None
         for note in proof.notes:
             out.note(f"not judged: {note}")
         out.say(proof.verdict.sentence(self.lang.value))

@@ -202,6 +202,7 @@ def _restored(
     given = {name: Path(value) for name, value in options.items() if isinstance(value, (str, Path))}
     given |= {"truth": asked.truth} if asked.truth else {}
     plan = plan_files(paths, folder, how=how, force=force, recursive=recursive, given=given, maps=asked.map)
+    asked.check_files((*plan.already, *plan.jobs), paths)
     say_left_out(out, plan.skipped)
     may_be_stack = any(job.source.suffix.lower() in (".tif", ".tiff") for job in plan.jobs)  # of which pages are told
     with counting(0 if through else len(plan.jobs), verb, also_one=may_be_stack) as tell:

@@ -26,6 +26,18 @@ _SHAKEN = 2 / 255
 _TILE = 384
 
 
+def model_with_doubt(task: str, channels: int, model: Any = None) -> Model:
+    """The model that restores pictures of so many channels. Raises NotSupported where nothing can be said of it."""
+    use = model_for(task, channels, model)
+    if not isinstance(use, Model):
+        raise NotSupported(f"{tasks.name_of(use)} is computed by a formula and invents nothing: leave out --map")
+    if not use.any_size:
+        raise NotSupported(
+            "this model takes pictures of one size only, which cannot be laid otherwise: leave out --map"
+        )
+    return use
+
+
 @torch.no_grad()
 def doubt(
     photo: Photo, *, task: str = "denoise", model: Any = None, seed: int = 0, careful: bool = False, **options: Any
@@ -36,13 +48,7 @@ def doubt(
     are looked at anyhow. Raises NotSupported for tasks that have an exact formula, and for models of pictures of one
     size.
     """
-    use = model_for(task, photo.shape[0], model)
-    if not isinstance(use, Model):
-        raise NotSupported(f"{tasks.name_of(use)} is computed by a formula and invents nothing: leave out --map")
-    if not use.any_size:
-        raise NotSupported(
-            "this model takes pictures of one size only, which cannot be laid otherwise: leave out --map"
-        )
+    use = model_with_doubt(task, photo.shape[0], model)
 
     def own(rows: slice, cols: slice) -> Tensor:
         return photo.tensor(rows, cols)[None]
