@@ -111,6 +111,33 @@ def test_nothing_is_replaced_without_force(run, digits, coder, words):
     assert run(*words, "--force").code == 0
 
 
+@pytest.mark.parametrize("words", [
+    ("encode", "ROWS", "mine.csv", "--out", "mine.csv"),
+    ("reconstruct", "ROWS", "mine.csv", "--out", "mine.csv"),
+    ("reconstruct", "ROWS", "mine.csv", "--out", "link.csv"),
+    ("reconstruct", "CODER", "digits", "--out", "digits"),
+    ("reconstruct", "CODER", "digits/000.png", "digits/001.png", "--out", "digits"),
+    ("decode", "ROWS", "codes.csv", "--out", "codes.csv"),
+    ("sample", "ROWS", "--data", "mine.csv", "--prior", "normal", "--out", "mine.csv"),
+    ("interpolate", "CODER", "walk/0001.png", "digits/001.png", "--out", "walk"),
+    ("traverse", "CODER", "walk", "--out", "walk"),
+])  # fmt: skip
+def test_what_is_read_is_never_written_over_whatever_force_says(run, digits, coder, rows_model, words):
+    Path("walk").mkdir()
+    shutil.copy(digits / "000.png", "walk/0001.png")
+    shutil.copy(digits / "001.png", "walk/value-0001-step-01.png")
+    shutil.copy(rows_model.parent / "table.csv", "mine.csv")
+    Path("link.csv").symlink_to("mine.csv")
+    Path("codes.csv").write_text("1,2\n3,4\n")
+    mine = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    places = {"CODER": str(coder), "ROWS": str(rows_model)}
+    words = tuple(places.get(word, word) for word in words)
+    for force in ((), ("--force",)):
+        ran = run(*words, *force)
+        assert ran.code == 1 and "originals are never written over" in ran.err, ran
+        assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == mine
+
+
 def test_the_same_seed_draws_the_same_pictures_with_a_contact_sheet(run, coder, pixels):
     ran = run("sample", coder, "--n", "5", "--seed", "1", "--out", "a")
     assert ran.out == "5 pictures written: a\ncontact sheet: a/contact-sheet.png\n"

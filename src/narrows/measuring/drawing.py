@@ -16,7 +16,7 @@ from narrows.model.folder import load, save
 from narrows.training.runs import Run
 from narrows.training.seeds import generator
 from narrows.using.codes import Written, write_results
-from narrows.using.reading import read_for
+from narrows.using.reading import files_of, read_for
 from narrows.using.results import picture_paths, write_sheet
 from narrows.using.sample import fit_prior
 
@@ -79,8 +79,10 @@ def draw_to_files(
     drawn = model.draw(n, generator(seed, "sample"))
     drawn = drawn.clamp(0, 1) if model.form == "picture" else drawn
     judged = sides is not None and len(sides[1]) > 0
-    sheets = picture_paths([NEAREST], to, 1, force=force) if judged and model.form == "picture" else []
-    written = write_results(model, drawn.numpy(), n, to, force)
+    originals = [] if data is None else files_of(data)
+    shows = judged and model.form == "picture"
+    sheets = picture_paths([NEAREST], to, 1, force=force, originals=originals) if shows else []
+    written = write_results(model, drawn.numpy(), n, to, force, originals)
     used = model.card.get("prior", {}).get("name") or "the kind's own"
     if dataset is not None:
         written.skipped, written.notes = list(dataset.triage.skipped), list(dataset.triage.notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from narrows.data.reading import Dataset
 from narrows.model.folder import load
 from narrows.model.model import Model
 from narrows.using.loaded import LoadedModel
-from narrows.using.reading import in_parts, read_for
+from narrows.using.reading import files_of, in_parts, read_for
 from narrows.using.results import (
     SHEET,
     check_numbers_file,
@@ -56,7 +57,7 @@ class Written:
 
 def encode_to_file(place: Path, data: Any, to: Path, *, force: bool = False) -> Encoded:
     """The code of every example, to .npy or .csv. Raises NotSupported without a code, BadData, WouldOverwrite."""
-    check_numbers_file(to, force=force)
+    check_numbers_file(to, force=force, originals=files_of(data))
     model = _with_code(place)
     dataset = read_for(model, data)
     codes = torch.cat([model.encode(dataset.source.take(part)) for part in in_parts(dataset)]).flatten(1).numpy()
@@ -68,28 +69,31 @@ def decode_to_files(place: Path, codes: Path, to: Path, *, force: bool = False) 
     """What codes stand for: pictures below `to`, or rows of a table in one file."""
     model = _with_code(place)
     rows, names = read_codes(codes)
-    return _write(model, LoadedModel(model).decode(rows), names or _numbered(len(rows)), to, force)
+    results = LoadedModel(model).decode(rows)
+    return _write(model, results, names or _numbered(len(rows)), to, force, originals=[codes])
 
 
 def reconstruct_to_files(place: Path, data: Any, to: Path, *, force: bool = False) -> Written:
     """Every example through the code and back."""
     model = _with_code(place, "reconstruct; to make pictures better: narrows restore PICTURES --model " + str(place))
-    dataset = read_for(model, data)
+    dataset, originals = read_for(model, data), files_of(data)
     if model.form == "picture":
-        paths = picture_paths(dataset.names, to, model.target_shape[0], force=force)
+        paths = picture_paths(dataset.names, to, model.target_shape[0], force=force, originals=originals)
         for part in in_parts(dataset):
             back = model.reconstruct(dataset.source.take(part)).numpy()
             write_pictures(back, [paths[number] for number in part.tolist()], force=force)
         return Written(to, len(paths), "pictures", paths, None, *_said(dataset))
     back = torch.cat([model.reconstruct(dataset.source.take(part)) for part in in_parts(dataset)]).numpy()
-    found = _write(model, back, list(dataset.names), to, force)
+    found = _write(model, back, list(dataset.names), to, force, originals=originals)
     found.skipped, found.notes = _said(dataset)
     return found
 
 
-def write_results(model: Model, results: np.ndarray, n: int, to: Path, force: bool) -> Written:
+def write_results(
+    model: Model, results: np.ndarray, n: int, to: Path, force: bool, originals: Sequence[Path] = ()
+) -> Written:
     """`n` results under their numbers, pictures with a contact sheet."""
-    return _write(model, results, _numbered(n), to, force, sheet=True)
+    return _write(model, results, _numbered(n), to, force, sheet=True, originals=originals)
 
 
 def traverse_to_files(place: Path, data: Any, to: Path, *, steps: int = 7, force: bool = False) -> Written:
@@ -103,10 +107,10 @@ def traverse_to_files(place: Path, data: Any, to: Path, *, steps: int = 7, force
     codes = torch.cat([model.encode(dataset.source.take(part)) for part in in_parts(dataset)])
     found = traverse(model, codes, codes[0], steps=steps)
     names = [f"value-{value + 1:04}-step-{at + 1:02}" for value in found.values.tolist() for at in range(steps)]
-    numbers = to / "stops.csv"
-    check_numbers_file(numbers, force=force)
+    numbers, originals = to / "stops.csv", files_of(data)
+    check_numbers_file(numbers, force=force, originals=originals)
     results = found.results.flatten(0, 1).clamp(0, 1).numpy()
-    written = _write(model, results, names, to, force, sheet=True, columns=steps)
+    written = _write(model, results, names, to, force, sheet=True, columns=steps, originals=originals)
     values = [str(value + 1) for value in found.values.tolist()]
     write_numbers(numbers, found.stops.numpy(), values, [f"step {at + 1}" for at in range(steps)])
     written.skipped, written.notes = _said(dataset)
@@ -127,7 +131,8 @@ def interpolate_to_files(
             raise BadData(f"{end} holds {len(dataset.source)} pictures; each end of the walk is one picture file")
         ends.append(dataset.source.take(torch.tensor([0]))[0])
     walk = LoadedModel(model).interpolate(ends[0], ends[1], steps=steps, spherical=spherical)
-    return _write(model, walk, _numbered(steps), to, force, sheet=True, columns=steps)
+    originals = files_of([first, last])
+    return _write(model, walk, _numbered(steps), to, force, sheet=True, columns=steps, originals=originals)
 
 
 def _with_code(place: Path, verb: str = "do that; fit with --kind undercomplete") -> Model:
@@ -148,17 +153,17 @@ def _numbered(count: int) -> list[str]:
 
 def _write(
     model: Model, results: np.ndarray, names: list[str], to: Path, force: bool, *, sheet: bool = False,
-    columns: int | None = None,
+    columns: int | None = None, originals: Sequence[Path] = (),
 ) -> Written:  # fmt: skip
     """Pictures below the folder `to`; rows of a table in the file `to`, or in rows.csv of that folder."""
     if model.form == "table":
         path = to if to.suffix.lower() in (".csv", ".npy") else to / _ROWS
-        check_numbers_file(path, force=force)
+        check_numbers_file(path, force=force, originals=originals)
         head = model.card["data"].get("columns") or [f"column {i}" for i in range(1, results.shape[1] + 1)]
         write_numbers(path, results, None, head)
         return Written(path, len(results), "rows", [path])
-    sheets = picture_paths([SHEET], to, 1, force=force) if sheet else []
-    paths = picture_paths(names, to, model.target_shape[0], force=force)
+    sheets = picture_paths([SHEET], to, 1, force=force, originals=originals) if sheet else []
+    paths = picture_paths(names, to, model.target_shape[0], force=force, originals=originals)
     write_pictures(results, paths, force=force)
     made = write_sheet(results, sheets[0], force=force, columns=columns) if sheets else None
     return Written(to, len(paths), "pictures", paths, made)

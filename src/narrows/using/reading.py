@@ -13,6 +13,7 @@ from narrows._errors import BadData
 from narrows.data.reading import Dataset, read
 from narrows.data.sources import ArraySource
 from narrows.data.splits import content_hash
+from narrows.data.triage import look_through
 from narrows.model.model import Model
 
 
@@ -32,6 +33,11 @@ def _scales_of(model: Model) -> dict[str, int]:
     said = model.card["data"].get("scales")
     known = {"integers": (255, 65535), "floats": (255,)}
     return {name: said[name] for name in known if said.get(name) in known[name]} if isinstance(said, dict) else {}
+def files_of(data: Any) -> list[Path]:
+    """The files that `read_for` reads. Raises BadData where there are none."""
+    places = data if isinstance(data, (list, tuple)) else [data]
+    each = [look_through(Path(place)) for place in places if isinstance(place, (str, Path))]
+    return [path for found in each for path in found.pictures or found.tables]
 
 
 def _columns_of(model: Model, dataset: Dataset) -> Dataset:

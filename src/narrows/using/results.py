@@ -24,17 +24,39 @@ _PAGE = re.compile(rf"({'|'.join(map(re.escape, READABLE))}) page (\d+)$", re.IG
 """How the name of a page of a file ends."""
 
 
-def picture_paths(names: Sequence[str], folder: Path, channels: int, *, force: bool) -> list[Path]:
-    """A target below `folder` for each name, its tree kept; page 2 of a.tif becomes a-page-2. Raises BadData where two
-    names meet, WouldOverwrite."""
+def refuse_originals(paths: Sequence[Path], originals: Sequence[Path]) -> None:
+    """Raise WouldOverwrite where a result would take the place of a file that it is made from."""
+    if not any(path.exists() for path in paths):
+        return
+    read = {_identity(path) for path in originals}
+    for path in paths:
+        if path.exists() and _identity(path) in read:
+            raise WouldOverwrite(
+                f"{path} is itself read, and originals are never written over; choose another place with --out"
+            )
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Of a file by whatever name: links, and capitals where the disk does not tell them apart."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def picture_paths(
+    names: Sequence[str], folder: Path, channels: int, *, force: bool, originals: Sequence[Path] = ()
+) -> list[Path]:
+    """A target below `folder` for each name, its tree kept; page 2 of a.tif becomes a-page-2. `originals` are not
+    written over even with `force`. Raises BadData where two names meet, WouldOverwrite."""
     suffix = ".png" if channels in (1, 3) else ".tif"
     taken: dict[Path, str] = {}
     for name in names:
         path = folder / _safe(name).with_suffix(suffix)
         if path in taken:
             raise BadData(f"{taken[path]} and {name} would both become {path}; use them from two folders")
-        refuse_to_overwrite(path, force)
         taken[path] = name
+    refuse_originals(list(taken), originals)
+    for path in taken:
+        refuse_to_overwrite(path, force)
     return list(taken)
 
 
@@ -79,12 +101,16 @@ def write_sheet(pictures: np.ndarray, path: Path, *, force: bool, columns: int |
 # Numbers
 
 
-def check_numbers_file(path: Path, *, force: bool, suffixes: tuple[str, ...] = (".npy", ".csv")) -> None:
-    """Raise BadOption for another suffix, WouldOverwrite where something stands there."""
+def check_numbers_file(
+    path: Path, *, force: bool, suffixes: tuple[str, ...] = (".npy", ".csv"), originals: Sequence[Path] = ()
+) -> None:
+    """Raise BadOption for another suffix, WouldOverwrite where something stands there; `originals` not even with
+    `force`."""
     if path.suffix.lower() not in suffixes:
         raise BadOption(f"--out {path}: it takes a name that ends in {' or '.join(suffixes)}")
     if path.is_dir():
         raise WouldOverwrite(f"{path} is a folder; give the name of a file with --out, such as {path / 'codes.npy'}")
+    refuse_originals([path], originals)
     refuse_to_overwrite(path, force)
 
 
