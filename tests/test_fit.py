@@ -67,6 +67,22 @@ def test_a_finished_model_is_not_written_over(fitted, digits):
         narrows.fit(digits, steps=200, code_size=6, out=fitted.folder)
 
 
+@pytest.mark.parametrize("name", ["README.md", "report.html", "model.json"])
+def test_files_of_the_user_in_the_place_of_a_model_are_not_written_over(digits, tmp_path, name):
+    (tmp_path / name).write_text("notes")
+    with pytest.raises(WouldOverwrite, match=f"{name} .*--out.*--force"):
+        narrows.fit(digits, steps=1, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "notes"
+    narrows.fit(digits, steps=1, out=tmp_path, force=True)
+    assert (tmp_path / name).read_text() != "notes"
+
+
+def test_a_run_that_was_stopped_before_its_weights_goes_on_over_its_own_files(digits, tmp_path):
+    narrows.fit(digits, steps=1, out=tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    narrows.fit(digits, steps=1, out=tmp_path)
+
+
 def test_a_run_goes_on_only_with_its_own_settings_and_data(digits, tmp_path):
     narrows.fit(digits, steps=10, out=tmp_path)
     (tmp_path / "model.safetensors").unlink()

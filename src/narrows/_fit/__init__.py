@@ -23,7 +23,7 @@ from narrows._registry import kinds, tasks
 from narrows.data.pairs import PairedDataset, read_pairs
 from narrows.data.reading import Dataset, read
 from narrows.measuring.judge import Judgement, held_out_intervals, judge
-from narrows.model.folder import WEIGHTS, save
+from narrows.model.folder import CARD, README, WEIGHTS, save
 from narrows.model.model import Model
 from narrows.pages.fitted import readme, write_fit_report
 from narrows.training.config import TrainingConfig
@@ -33,6 +33,7 @@ from narrows.using.loaded import LoadedModel
 
 _FOR_PAIRS = "relate"
 """The task where pairs come and no task is named."""
+_RUN, _REPORT = "run", "report.html"
 
 
 class Fitted(NamedTuple):
@@ -85,13 +86,27 @@ def fit(
     if out is None:
         return _fit(data, chosen, config, None, None, force, lang, command, progress or _silent)
     folder = Path(out)
-    if (folder / WEIGHTS).exists() and not force:
+    if not force:
+        _refuse_to_overwrite(folder)
+    with Run.open(folder / _RUN) as run:
+        return _fit(data, chosen, config, folder, run, force, lang, command, progress or _silent)
+
+
+def _refuse_to_overwrite(folder: Path) -> None:
+    """A finished model, or files of somebody's: what stands beside a run that has begun is its own."""
+    if (folder / WEIGHTS).exists():
         raise WouldOverwrite(
             f"{folder} holds a finished model; choose another --out, or replace it with --force (its run then begins "
             f"anew)"
         )
-    with Run.open(folder / "run") as run:
-        return _fit(data, chosen, config, folder, run, force, lang, command, progress or _silent)
+    if (folder / _RUN / "run.json").exists():
+        return
+    for name in (CARD, README, _REPORT):
+        if (folder / name).exists():
+            raise WouldOverwrite(
+                f"{folder / name} exists already, and no run of narrows lies beside it; choose another --out, or "
+                f"replace it with --force"
+            )
 
 
 class _Two(NamedTuple):
@@ -146,7 +161,7 @@ def _fit(
     if folder is not None:
         save(model, folder, readme=readme(model), force=True)
         report = write_fit_report(
-            folder / "report.html", model, dataset, parts, history, judgement, lang=lang, command=command
+            folder / _REPORT, model, dataset, parts, history, judgement, lang=lang, command=command
         )
     if run is not None:
         place = {"place": str(Path(data).absolute())} if isinstance(data, (str, Path)) else {}
