@@ -65,6 +65,11 @@ def test_text_columns_are_named_and_left_out(tmp_path: Path) -> None:
     assert table.notes == ("text columns left out: name",)
 
 
+def test_a_column_that_differs_by_rounding_alone_is_constant_and_one_far_from_0_is_not(tmp_path: Path) -> None:
+    table = _csv(tmp_path, "a,b\n0.3,1000000001\n0.30000000000000004,1000000000\n")
+    assert table.notes == ("constant columns (they say nothing): a",)
+
+
 def test_missing_and_constant_and_empty_columns_are_said(tmp_path: Path) -> None:
     table = _csv(tmp_path, "a,b,c\n1,5,\n2,5,\n,5,\n")
     assert table.columns == ("a", "b")
@@ -78,6 +83,7 @@ def test_missing_and_constant_and_empty_columns_are_said(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("a,b\n0.3,1e9\n0.30000000000000004,1000000000.0000001\n", "same values in every row"),
         ("", "is empty; a table has a row for each example"),
         ("\n\n", "is empty"),
         ("name,place\nAn,Huế\nBình,Hội An\n", r"no column of numbers \(name, place\)"),

@@ -70,6 +70,18 @@ def test_infinities_are_refused_in_a_sentence(value):
         learned(torch.tensor([[1.0], [value]]))
 
 
+def test_a_small_spread_far_from_0_is_learned_where_double_precision_tells_it():
+    rows = 1e9 + torch.randn(500, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    module = learned(rows)
+    assert module.spread.item() == pytest.approx(1, abs=0.1)
+    assert module(rows)[0].std().item() == pytest.approx(1, abs=0.1)
+
+
+def test_rounding_in_double_precision_is_no_spread():
+    rows = torch.tensor([[0.1 + 0.2], [0.3], [0.3]], dtype=torch.float64)
+    assert rows.unique().numel() == 2 and learned(rows).spread.item() == 1
+
+
 def test_rounding_in_a_constant_column_weighs_next_to_nothing():
     rows = torch.full((64, 1), 1e9) + 64 * torch.randint(-1, 2, (64, 1), generator=torch.Generator().manual_seed(0))
     module = Standardise(1)

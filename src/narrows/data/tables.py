@@ -20,6 +20,10 @@ _LARGEST = 1e30
 """Single precision ends at 3.4e38, and what is learned from is squared and summed."""
 
 
+ROUNDING = 1e-12
+"""Share of its mean up to which a column's spread is rounding, in double precision: some thousand steps of it."""
+
+
 class Table(NamedTuple):
     """N D of floats, NaN where a cell is missing."""
 
@@ -152,8 +156,8 @@ def checked(
         keep = np.asarray(known.any(0))
         values, columns = values[:, keep], tuple(c for c, k in zip(columns, keep.tolist(), strict=True) if k)
         notes = (*notes, f"empty columns left out: {', '.join(empty)}")
-    low, high = np.nanmin(values, 0), np.nanmax(values, 0)
-    constant = [columns[i] for i in np.flatnonzero(low == high)]
+    spread, size = np.nanstd(values, 0), np.abs(np.nanmean(values, 0))
+    constant = [columns[i] for i in np.flatnonzero(spread <= ROUNDING * size)]
     if len(constant) == len(columns):
         raise BadData(f"{where} has the same values in every row; there is nothing to learn")
     if constant:

@@ -32,11 +32,10 @@ def bootstrap(values: Tensor, *, generator: torch.Generator, repeats: int = REPE
 def bootstrap_ratio(
     a: Tensor, b: Tensor, *, generator: torch.Generator, repeats: int = REPEATS, level: float = 0.95
 ) -> Interval:
-    """mean(a) / mean(b) of N pairs, pictures drawn together."""
-    means = _resampled(torch.stack([a, b], 1), generator, repeats)
-    tiny = 1e-30
-    value = float(a.double().mean() / b.double().mean().clamp_min(tiny))
-    return _interval(value, means[:, 0] / means[:, 1].clamp_min(tiny), level, len(a))
+    """mean(a) / mean(b) of N pairs, pictures drawn together; 1 where both are 0."""
+    pairs = torch.stack([a, b], 1)
+    means = _resampled(pairs, generator, repeats)
+    return _interval(float(_ratio(pairs.double().mean(0))), _ratio(means), level, len(a))
 
 
 def bootstrap_difference(
@@ -44,6 +43,12 @@ def bootstrap_difference(
 ) -> Interval:
     """mean(a - b) of N pairs."""
     return bootstrap(a - b, generator=generator, repeats=repeats, level=level)
+
+
+def _ratio(means: Tensor) -> Tensor:
+    """... 2 -> ..."""
+    a, b = means.unbind(-1)
+    return torch.where((a == 0) & (b == 0), torch.ones_like(a), a / b.clamp_min(1e-30))
 
 
 def _resampled(columns: Tensor, generator: torch.Generator, repeats: int) -> Tensor:

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from narrows._errors import BadData
+from narrows.data.tables import ROUNDING
+
+_ROUNDING_OF_SINGLES = 1e-7
 
 
 class Standardise(nn.Module):
@@ -35,7 +38,7 @@ class Standardise(nn.Module):
         variance = ((wide - mean).nan_to_num(0.0).square() * known).sum(0) / count
         spread = variance.sqrt()
         # A spread at the level of rounding is a constant column.
-        rounding = 1e-12 if rows.dtype == torch.float64 else 1e-7
+        rounding = ROUNDING if rows.dtype == torch.float64 else _ROUNDING_OF_SINGLES
         constant = spread <= rounding * mean.abs().clamp_min(1e-30)
         self.mean.copy_(mean)
         self.spread.copy_(torch.where(constant, (100 * spread).clamp_min(1), spread))
