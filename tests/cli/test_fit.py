@@ -114,6 +114,13 @@ def test_json_is_one_object_with_verdict_scores_and_places(run, digits):
     assert "PCA" in ran.err  # words are not lost, they go to stderr
 
 
+def test_a_fit_that_one_row_judges_tells_machines_json(run, tmp_path):
+    (tmp_path / "three.csv").write_text("a,b\n1,2\n3,5\n2,1\n")
+    told = run("fit", "three.csv", "--steps", 1, "--held-out", 0.3, "--json")
+    assert told.json["verdict"]["ratio"]["high"] is None
+    assert "On 1 held-out row," in told.json["verdict"]["sentence"]
+
+
 def test_a_finished_model_is_not_replaced_without_force(run, digits, tmp_path):
     run("fit", "digits", *TINY, "--out", "m")
     before = (tmp_path / "m/model.safetensors").read_bytes()

@@ -83,6 +83,14 @@ def test_every_page_of_a_stack_comes_back_under_its_number(run, coder):
         ]  # fmt: skip
 
 
+def test_one_example_has_no_interval_in_words_and_null_in_json(run, digits, coder):
+    ran = run("evaluate", coder, "digits/003.png")
+    assert "inf" not in ran.out and "interval" not in ran.out and "1 example\n" in ran.out, ran
+    told = run("evaluate", coder, "digits/003.png", "--json").json
+    assert told["scores"]["mse"]["low"] is None and told["scores"]["mse"]["value"] > 0
+    assert "interval" in run("evaluate", coder, "digits/003.png", "digits/004.png").out
+
+
 def test_what_cannot_be_read_is_told_and_left_out(run, digits, coder):
     (digits / "bad.png").write_text("no picture")
     ran = run("encode", coder, "digits", "--out", "codes.npy")

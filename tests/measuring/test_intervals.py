@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from narrows.measuring.bottleneck import judge_codes
-from narrows.measuring.intervals import bootstrap_ratio
+from narrows.measuring.bottleneck import judge_codes, judge_relation, judge_restoration
+from narrows.measuring.intervals import bootstrap, bootstrap_ratio
 
 
 def _random() -> torch.Generator:
@@ -16,6 +16,21 @@ def test_errors_that_are_all_0_are_equal_and_nobody_wins() -> None:
     nothing = torch.zeros(20)
     assert bootstrap_ratio(nothing, nothing, generator=_random()) == (1, 1, 1)
     assert judge_codes(nothing, {"PCA": nothing}, 2, generator=_random()).winner == "nobody"
+
+
+def test_an_interval_of_one_value_is_left_out_of_words_in_both_languages() -> None:
+    one = torch.ones(1)
+    assert str(bootstrap(one, generator=_random())) == "1"
+    verdict = judge_codes(one, {"PCA": 2 * one}, 2, generator=_random(), form="table")
+    assert verdict.sentence("en") == (
+        "On 1 held-out row, the network's error is 0.5 of PCA's at the same code size (2 values): one alone says "
+        "nothing of others, so no difference could be shown."
+    )
+    assert "khoảng tin cậy" not in verdict.sentence("vi") and "1 dòng" in verdict.sentence("vi")
+    gains = judge_restoration(one, one, {"median": one}, generator=_random())
+    assert "On 1 held-out picture, " in gains.sentence() and "inf" not in gains.sentence() + gains.sentence("vi")
+    pairs = judge_relation(one, {"mean": one}, generator=_random())
+    assert "On 1 held-out pair, " in pairs.sentence() and "1 cặp" in pairs.sentence("vi")
 
 
 def test_resamples_in_which_both_made_no_error_say_that_they_are_equal() -> None:

@@ -120,13 +120,14 @@ def evaluate(
         out.note(note)
     rows = []
     for name, interval in found.of.items():
-        cells = [name, f"{interval.value:.5g}", f"{interval.low:.5g} to {interval.high:.5g}", METRICS[name].unit]
+        ends = [f"{interval.low:.5g} to {interval.high:.5g}"] if found.count > 1 else []
+        cells = [name, f"{interval.value:.5g}", *ends, METRICS[name].unit]
         if found.untouched:
             cells.append(f"{found.untouched[name].value:.5g}")
         rows.append(cells)
-    head = ("score", "mean", "95 % interval", "unit", "input as it was")
-    out.table(head if found.untouched else head[:4], rows, right=(1,))
-    out.say(f"{found.count} examples")
+    head = ["score", "mean", *(["95 % interval"] if found.count > 1 else []), "unit"]
+    out.table([*head, "input as it was"] if found.untouched else head, rows, right=(1,))
+    out.say(f"{found.count} example{'s' if found.count > 1 else ''}")
     return {
         **({} if more is None else assessed(out, more)),
         "count": found.count,
@@ -143,9 +144,10 @@ def assessed(out: Output, found: Any) -> dict[str, Any]:
     if found.probe is not None:
         one = found.probe
         for name, error in (("linear classifier", one.logistic), ("nearest codes", one.neighbours)):
+            ends = f" ({100 * error.low:.3g} to {100 * error.high:.3g})" if error.is_known else ""
             out.say(
-                f"{name}: {100 * error.value:.3g} % wrong ({100 * error.low:.3g} to {100 * error.high:.3g}) of "
-                f"{one.judged} in {one.classes} classes, learned from {one.learned} frozen codes"
+                f"{name}: {100 * error.value:.3g} % wrong{ends} of {one.judged} in {one.classes} classes, learned "
+                f"from {one.learned} frozen codes"
             )
         told["probe"] = {
             "logistic": one.logistic._asdict(), "neighbours": one.neighbours._asdict(), "C": one.strength,

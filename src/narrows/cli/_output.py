@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _WIDTH_OF_A_PIPE = 200
@@ -49,7 +49,7 @@ class Output:
     def result(self, found: dict[str, Any] | None) -> None:
         """The machine's answer, where one is wanted."""
         if self.as_json:
-            self._write(sys.stdout, json.dumps(found or {}, default=_plain))
+            self._write(sys.stdout, json.dumps(_plain(found or {}), allow_nan=False))
 
     @staticmethod
     def _write(stream: Any, line: str) -> None:
@@ -58,11 +58,15 @@ class Output:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON does not know by itself."""
-    if isinstance(value, Path):
-        return str(value)
+    """The same in what JSON knows; it has no NaN and no infinity: null."""
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
     if isinstance(value, (set, frozenset)):
         return sorted(value)
-    if hasattr(value, "item"):
-        return value.item()
-    return str(value)
+    return _plain(value.item()) if hasattr(value, "item") else str(value)

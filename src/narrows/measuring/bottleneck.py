@@ -13,12 +13,17 @@ _WORDS = {
     "en": {
         "pictures": "pictures",
         "rows": "rows",
+        "pairs": "pairs",
+        "1 pictures": "picture",
+        "1 rows": "row",
+        "1 pairs": "pair",
         "codes": "On {n} held-out {what}, the network's error is {ratio} of PCA's at the same code size "
         "({code} values)",
         "net wins": "the network wins.",
         "pca wins": "PCA wins: it is simpler and faster, so use it, or give the network more data or time.",
         "undecided": "the interval holds 1, so no difference could be shown.",
-        "gain": "On {n} held-out pictures, the network gains {gain} dB over the untouched input and {over} dB over the "
+        "one alone": "one alone says nothing of others, so no difference could be shown.",
+        "gain": "On {n} held-out {what}, the network gains {gain} dB over the untouched input and {over} dB over the "
         "best classical filter ({filter})",
         "gain by truth": "By the truth (pictures: {n}), the network gains {gain} dB over what came and {over} dB over "
         "the best classical filter ({filter})",
@@ -27,7 +32,7 @@ _WORDS = {
         "filter better": "the classical filter does better here.",
         "filter wins": "the classical filter wins: use it, or give the network more data or time.",
         "undecided gain": "the interval holds 0, so no difference to the filter could be shown.",
-        "relation": "On {n} held-out pairs, the network's error is {ratio} of that of {best}, the best of {many} "
+        "relation": "On {n} held-out {what}, the network's error is {ratio} of that of {best}, the best of {many} "
         "simple alternatives",
         "regression wins": "the simple alternative wins: use it, or give the network more pairs or time.",
         "no gain": "the network does not improve the pictures: do not use it.",
@@ -35,13 +40,18 @@ _WORDS = {
     "vi": {
         "pictures": "ảnh",
         "rows": "dòng",
+        "pairs": "cặp",
+        "1 pictures": "ảnh",
+        "1 rows": "dòng",
+        "1 pairs": "cặp",
         "codes": "Trên {n} {what} để riêng, sai số của mạng bằng {ratio} lần sai số của PCA với cùng kích thước mã "
         "({code} giá trị)",
         "net wins": "mạng thắng.",
         "pca wins": "PCA thắng: đơn giản và nhanh hơn, hãy dùng PCA, hoặc cho mạng thêm dữ liệu hay thời gian.",
         "undecided": "khoảng tin cậy chứa 1 nên chưa thấy được sự khác biệt.",
-        "gain": "Trên {n} ảnh để riêng, mạng tăng {gain} dB so với ảnh đầu vào và {over} dB so với bộ lọc cổ điển tốt "
-        "nhất ({filter})",
+        "one alone": "chỉ một thì không nói lên điều gì về những cái khác, nên chưa thấy được sự khác biệt.",
+        "gain": "Trên {n} {what} để riêng, mạng tăng {gain} dB so với ảnh đầu vào và {over} dB so với bộ lọc cổ điển "
+        "tốt nhất ({filter})",
         "gain by truth": "So với ảnh thật (số ảnh: {n}), mạng tăng {gain} dB so với ảnh ban đầu và {over} dB so với bộ "
         "lọc cổ điển tốt nhất ({filter})",
         "gain estimated": "Ước lượng khi không có ảnh thật (số ảnh: {n}), mạng tăng {gain} dB so với ảnh ban đầu và "
@@ -49,8 +59,8 @@ _WORDS = {
         "filter better": "ở đây bộ lọc cổ điển tốt hơn.",
         "filter wins": "bộ lọc cổ điển thắng: hãy dùng nó, hoặc cho mạng thêm dữ liệu hay thời gian.",
         "undecided gain": "khoảng tin cậy chứa 0 nên chưa thấy được sự khác biệt với bộ lọc.",
-        "relation": "Trên {n} cặp để riêng, sai số của mạng bằng {ratio} lần sai số của {best}, tốt nhất trong {many} "
-        "cách đơn giản",
+        "relation": "Trên {n} {what} để riêng, sai số của mạng bằng {ratio} lần sai số của {best}, tốt nhất trong "
+        "{many} cách đơn giản",
         "regression wins": "cách đơn giản thắng: hãy dùng nó, hoặc cho mạng thêm cặp ảnh hay thời gian.",
         "no gain": "mạng không làm ảnh tốt hơn: không nên dùng.",
     },
@@ -74,7 +84,8 @@ class Verdict(NamedTuple):
     def sentence(self, lang: str = "en") -> str:
         """The verdict in words, "en" or "vi"."""
         words = _WORDS[lang]
-        facts = {name: words.get(value, value) for name, value in self.facts.items()}
+        facts = self.facts if self.facts["n"] != "1" else self.facts | {"what": f"1 {self.facts['what']}"}
+        facts = {name: words.get(value, value) for name, value in facts.items()}
         mark = "; " if lang == "vi" else ": "
         return words[self.template].format(**facts) + mark + words[self.outcome]
 
@@ -92,7 +103,7 @@ def judge_codes(
         return Verdict("network", True, ratio, None, facts, "net wins", "codes")
     if ratio.low > 1:
         return Verdict("PCA", True, ratio, None, facts, "pca wins", "codes")
-    return Verdict("nobody", False, ratio, None, facts, "undecided", "codes")
+    return Verdict("nobody", False, ratio, None, facts, "undecided" if ratio.is_known else "one alone", "codes")
 
 
 def judge_relation(network: Tensor, others: dict[str, Tensor], *, generator: torch.Generator) -> Verdict:
@@ -100,12 +111,12 @@ def judge_relation(network: Tensor, others: dict[str, Tensor], *, generator: tor
     one to beat."""
     best = min(others, key=lambda name: float(others[name].mean()))
     ratio = bootstrap_ratio(network, others[best], generator=generator)
-    facts = {"n": str(len(network)), "ratio": str(ratio), "best": best, "many": str(len(others))}
+    facts = {"n": str(len(network)), "what": "pairs", "ratio": str(ratio), "best": best, "many": str(len(others))}
     if ratio.high < 1:
         return Verdict("network", True, ratio, None, facts, "net wins", "relation")
     if ratio.low > 1:
         return Verdict(best, True, ratio, None, facts, "regression wins", "relation")
-    return Verdict("nobody", False, ratio, None, facts, "undecided", "relation")
+    return Verdict("nobody", False, ratio, None, facts, "undecided" if ratio.is_known else "one alone", "relation")
 
 
 def judge_restoration(
@@ -121,7 +132,7 @@ def judge_restoration(
 def judge_gains(gain: Interval, over: Interval, best: str, count: int, template: str) -> Verdict:
     """From decibels over the untouched input and over the best filter, of so many pictures. `template` begins the
     sentence: "gain" (held-out pictures), "gain by truth", "gain estimated"."""
-    facts = {"n": str(count), "gain": str(gain), "over": str(over), "filter": best}
+    facts = {"n": str(count), "what": "pictures", "gain": str(gain), "over": str(over), "filter": best}
     if gain.high < 0:
         return Verdict("untouched", True, None, over, facts, "no gain", template)
     if over.low > 0:
@@ -130,4 +141,5 @@ def judge_gains(gain: Interval, over: Interval, best: str, count: int, template:
         return Verdict(
             best, True, None, over, facts, "filter wins" if template == "gain" else "filter better", template
         )
-    return Verdict("nobody", False, None, over, facts, "undecided gain", template)
+    outcome = "undecided gain" if over.is_known else "one alone"
+    return Verdict("nobody", False, None, over, facts, outcome, template)
