@@ -33,6 +33,8 @@ def _scales_of(model: Model) -> dict[str, int]:
     said = model.card["data"].get("scales")
     known = {"integers": (255, 65535), "floats": (255,)}
     return {name: said[name] for name in known if said.get(name) in known[name]} if isinstance(said, dict) else {}
+
+
 def files_of(data: Any) -> list[Path]:
     """The files that `read_for` reads. Raises BadData where there are none."""
     places = data if isinstance(data, (list, tuple)) else [data]
