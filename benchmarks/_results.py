@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import sys
@@ -42,8 +43,17 @@ def report(name: str, rows: list[dict[str, Any]], **facts: Any) -> Path:
         "benchmark": name, "command": command, "date": date.today().isoformat(), "machine": _device.describe(),
         "load": [round(load, 2) for load in os.getloadavg()], **facts, "rows": rows,
     }  # fmt: skip
-    path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(_finite(whole), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     return path
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def threads(count: int = 2) -> None:
