@@ -9,6 +9,7 @@ import torch
 
 from narrows._contract import Batch, Step
 from narrows._errors import BadOption
+from narrows.autoencoders.fsq import _SLOPE
 from narrows.model.build import make
 
 
@@ -29,13 +30,23 @@ def test_indices_go_there_and_back_for_every_code(levels):
     assert code.min() >= -1 and code.max() <= 1
 
 
-@pytest.mark.parametrize("levels", [2, 3, 8])
+@pytest.mark.parametrize("levels", [2, 3, 8, 1024])
 def test_all_levels_and_no_others_are_reached(levels):
     kind = model(levels, code_size=1).autoencoder
-    outputs = torch.linspace(-8, 8, 5001).view(1, 1, -1, 1)
+    outputs = torch.linspace(-40, 40, 50_001).view(1, 1, -1, 1)
     values = kind._quantised(outputs).unique()
     assert torch.equal(values, kind.from_indices(torch.arange(levels).view(1, -1, 1)).flatten())
     assert float(kind._quantised(torch.zeros(1, 1, 1, 1))) == 0
+
+
+@pytest.mark.parametrize("levels", [3, 8])
+def test_every_level_has_as_wide_a_cell_before_the_bound_bends_it(levels):
+    kind = model(levels, code_size=1).autoencoder
+    even = torch.linspace(-1, 1, 8001)[1:-1].atanh() / _SLOPE  # what the bound makes evenly spaced
+    shift = math.atanh(0.5 / (levels / 2)) / _SLOPE if levels % 2 == 0 else 0
+    found = kind._quantised((even - shift).view(1, 1, -1, 1)).flatten()
+    shares = found.unique(return_counts=True)[1] / len(found)
+    torch.testing.assert_close(shares, torch.full((levels,), 1 / levels), atol=2e-3, rtol=0)
 
 
 def test_the_gradient_passes_the_rounding():

@@ -15,7 +15,11 @@ from narrows._errors import BadOption
 from narrows.nn.losses import AbstractLoss
 
 _EDGE = 1e-3
-"""How far beyond the outermost level the bound lies, so that it can be reached."""
+"""How far within the outermost cell's far edge the bound lies: every level has as wide a cell as any other. In the
+paper the outermost have half of one."""
+_SLOPE = 0.35
+"""Of the bound at 0; the paper has 1. On MNIST, with 1,000 codes and 5,000 steps, 97 % of the codes came to be used and
+the error was 2.06, where the paper's bound had 79 % and 2.11 (docs/log.md)."""
 
 
 class FSQ(AbstractAutoencoder):
@@ -83,9 +87,9 @@ class FSQ(AbstractAutoencoder):
     def _quantised(self, outputs: Tensor) -> Tensor:
         """Encoder outputs to the nearest level, in [-1, 1]; the gradient passes as if nothing had been rounded."""
         levels = _column(self.levels, outputs)
-        reach = (levels - 1) * (1 + _EDGE) / 2
+        reach = levels / 2 - _EDGE
         odd = (levels % 2 == 0) * 0.5  # an even number of levels lies around a half, so that one of them is 0
-        bounded = (outputs + torch.atanh(odd / reach)).tanh() * reach - odd
+        bounded = (_SLOPE * outputs + torch.atanh(odd / reach)).tanh() * reach - odd
         rounded = bounded + (bounded.round() - bounded).detach()
         return rounded / (levels // 2)
 
