@@ -194,7 +194,8 @@ def test_the_source_of_an_entry_point_is_found_without_importing_it(tmp_path, mo
 @pytest.mark.parametrize(("text", "found"), [
     ("beta=4", ("beta", 4)), ("beta=0.5", ("beta", 0.5)), ("free-bits=1", ("free_bits", 1)), ("a=none", ("a", None)),
     ("a=true", ("a", True)), ("a=False", ("a", False)), ("noise=salt", ("noise", "salt")), ("a=", ("a", "")),
-    ("levels=[5,5]", ("levels", (5, 5))), ("a=b=c", ("a", "b=c")),
+    ("levels=[5,5]", ("levels", (5, 5))), ("levels=8,5", ("levels", (8, 5))), ("levels=(8, 5,)", ("levels", (8, 5))),
+    ("a=b=c", ("a", "b=c")), ("a=b, c", ("a", "b, c")), ("beta=0,5", ("beta", (0, 5))),
 ])  # fmt: skip
 def test_set_reads_numbers_words_and_lists(text, found):
     assert _fit.name_and_value(text) == found

@@ -218,8 +218,12 @@ def name_and_value(text: str) -> tuple[str, Any]:
     if not mark or not name.strip():
         raise BadOption(f"--set {text!r}; it takes NAME=VALUE, such as --set beta=4")
     name = name.strip().replace("-", "_")
+    if "," in value and value[:1] not in '[{"':  # 8,5,5 and (8, 5, 5) are lists as [8,5,5] is
+        written = f"[{value.strip().removeprefix('(').removesuffix(')').rstrip(', ')}]"
+    else:
+        written = {"none": "null", "None": "null", "True": "true", "False": "false"}.get(value, value)
     try:
-        read = json.loads({"none": "null", "None": "null", "True": "true", "False": "false"}.get(value, value))
+        read = json.loads(written)
     except ValueError:
         return name, value
     return name, tuple(read) if isinstance(read, list) else read

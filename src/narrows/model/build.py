@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from narrows._errors import BadOption, BadPairing, NotSupported, UnknownName
 from narrows._registry import architectures, kinds, priors, tasks
 from narrows.model.card import FORMAT
 from narrows.model.model import Model
+from narrows.model.options import checked, types_of
 from narrows.nn.losses import get_loss, is_sigmoid
 
 _SMALL_PICTURE = 16_384
@@ -56,6 +58,8 @@ def make(
             f"{kind} keeps the size and the channels of a picture, and {_sizes(shape)} is to become {_sizes(other)}: "
             f"--kind undercomplete, or --channels 3 where only the colours differ"
         )
+    if not isinstance(options, (Mapping, type(None))):
+        raise BadOption(f"options={options!r:.80}; it takes names with their values: options={{'beta': 4.0}}")
     options = dict(options or {})
     task_options = _take(options, task_class)
     kind_options = _take(options, kind_class, but=("net", "loss", "code_size"))
@@ -255,13 +259,13 @@ def _parameters(cls: type) -> dict[str, inspect.Parameter]:
 
 
 def _take(options: dict[str, Any], cls: type, but: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The constructor's own options, defaults filled in; what is taken leaves `options`."""
-    taken = {}
+    """The constructor's own options, of its types, defaults filled in; what is taken leaves `options`."""
+    taken, wanted = {}, types_of(cls)
     for name, parameter in _parameters(cls).items():
         if name in but:
             continue
         if name in options:
-            taken[name] = options.pop(name)
+            taken[name] = checked(name, options.pop(name), wanted.get(name, Any), parameter.default)
         elif parameter.default is not inspect.Parameter.empty:
             taken[name] = parameter.default
         else:
