@@ -62,7 +62,7 @@ def fit(
     progress: Callable[[dict[str, Any]], None] | None = None,
     **settings: Any,
 ) -> Fitted:
-    """Train an autoencoder on a folder, file, array or list of pictures, and judge it beside the simple alternative.
+    """Train an autoencoder on a folder, file, array, data frame or pictures, and judge it beside simple alternatives.
 
     `pairs`, instead of `data`, are two folders whose pictures have the same names, or two arrays or lists: the second
     holds what becomes of the first. Tasks that can learn from them instead of damage that they do themselves; without

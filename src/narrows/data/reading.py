@@ -23,7 +23,7 @@ from narrows.data.images import READABLE
 from narrows.data.sources import ArraySource, PhotoSource, Source, memory_for_data, opened
 from narrows.data.splits import content_hash, split
 from narrows.data.stacks import Page, order, pages_of
-from narrows.data.tables import Table, checked, read_csv, read_numpy
+from narrows.data.tables import Table, checked, is_frame, read_csv, read_frame, read_numpy
 from narrows.data.triage import Triage, is_idx, look_through, printable
 
 _LONGEST_SIDE = 64
@@ -107,6 +107,8 @@ def read(
         root = Path(os.path.commonpath([Path(place).resolve() for place in data]))
         found = dataclasses.replace(found, pictures=tuple(path.resolve() for path in found.pictures))
         return read_photos(found, root, shape, channels, group_by, to_learn, by_page=True)
+    if is_frame(data):
+        return _table(read_frame(data, to_learn=to_learn), Triage())
     if isinstance(data, Tensor):
         data = data.detach().cpu().numpy()
     if isinstance(data, np.ndarray) and data.dtype.kind not in "fiub":
@@ -119,7 +121,10 @@ def read(
         return _array(data, Triage(), shape, channels, to_learn, scales)
     if isinstance(data, (list, tuple)) and data:
         return _pictures([picture for one in data for picture in as_batch(one)[0]], Triage(), shape, channels, to_learn)
-    raise BadData(f"{type(data).__name__} came; data are a path, a NumPy array, a tensor or a list of pictures")
+    raise BadData(
+        f"{type(data).__name__} came; data are a path, a NumPy array, a tensor, a data frame or a list of "
+        f"pictures"
+    )
 
 
 def _named(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

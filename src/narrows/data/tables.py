@@ -1,18 +1,19 @@
-"""Tables of numbers: CSV, .npy, .npz. Missing cells become NaN; text columns are named and left out."""
+"""Tables of numbers: CSV, .npy, .npz, data frames. Missing cells become NaN; text columns are named and left out."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from narrows._errors import BadData
 
-_MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
+_MISSING = {"", "na", "n/a", "<na>", "nan", "nat", "null", "none", "?", "-"}
 _NAMES = ("X", "x", "data", "x_train", "X_train", "images", "arr_0")
 """Arrays that an .npz with several is looked through for."""
 
@@ -35,19 +36,44 @@ class Table(NamedTuple):
 def read_csv(path: Path, *, to_learn: bool = True) -> Table:
     """A CSV of numbers; comma, semicolon (then decimal commas are read too) or tab. Raises BadData."""
     names, body, mark = _cells(path, to_learn)
-    kept, columns, dropped = [], [], []
-    for index, name in enumerate(names):
-        cells = [row[index] for row in body]
-        values = [np.nan if c.strip().lower() in _MISSING else _number(c, mark) for c in cells]
-        if any(value is None for value in values):
-            dropped.append(name)
-        else:
-            kept.append(np.array(values, dtype=np.float64))
-            columns.append(name)
+    columns = [_values([row[index] for row in body], mark) for index in range(len(names))]
+    return _of_numbers(names, columns, str(path), to_learn)
+
+
+def is_frame(data: Any) -> bool:
+    """Whether it is a table whose columns have names, as those of pandas are."""
+    return all(hasattr(data, name) for name in ("columns", "iloc", "index"))
+
+
+def names_of(frame: Any) -> list[str]:
+    """Of a frame's columns, each another; their numbers where nobody named them."""
+    names = [str(name) for name in frame.columns]
+    unnamed = list(frame.columns) == list(range(len(names)))
+    return [f"column {i}" for i in range(1, len(names) + 1)] if unnamed else _unique(names)
+
+
+def read_frame(frame: Any, *, to_learn: bool = True) -> Table:
+    """A pandas DataFrame, as `read_csv` reads the CSV of it. Raises BadData."""
+    names, columns = names_of(frame), []
+    for index in range(len(names)):
+        cells = frame.iloc[:, index].to_numpy()
+        columns.append(cells.astype(np.float64) if cells.dtype.kind in "fiub" else _values(map(str, cells), ","))
+    return _of_numbers(names, columns, "the table", to_learn)
+
+
+def _values(cells: Iterable[str], mark: str) -> np.ndarray | None:
+    """A column of numbers, NaN where a cell is missing; None where there are texts."""
+    values = [np.nan if cell.strip().lower() in _MISSING else _number(cell, mark) for cell in cells]
+    return None if any(value is None for value in values) else np.array(values, dtype=np.float64)
+
+
+def _of_numbers(names: list[str], columns: list[np.ndarray | None], where: str, to_learn: bool) -> Table:
+    kept = {name: values for name, values in zip(names, columns, strict=True) if values is not None}
     if not kept:
-        raise BadData(f"{path} has no column of numbers ({', '.join(names[:5])}); encode its texts as numbers first")
+        raise BadData(f"{where} has no column of numbers ({', '.join(names[:5])}); encode its texts as numbers first")
+    dropped = [name for name in names if name not in kept]
     notes = (f"text columns left out: {', '.join(dropped)}",) if dropped else ()
-    return checked(np.stack(kept, 1), tuple(columns), notes, str(path), to_learn=to_learn)
+    return checked(np.stack(list(kept.values()), 1), tuple(kept), notes, where, to_learn=to_learn)
 
 
 def read_column(path: Path, name: str, *, to_learn: bool = True) -> list[str | None]:

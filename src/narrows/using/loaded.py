@@ -13,12 +13,14 @@ from torch import Tensor
 from narrows._errors import BadData, BadOption, NotSupported, UnknownName
 from narrows._registry import priors
 from narrows.data.arrays import as_batch
+from narrows.data.tables import is_frame, names_of
 from narrows.model.folder import load as load_model
 from narrows.model.model import Model
 from narrows.training.seeds import generator
 from narrows.using import walks
 from narrows.using.export import Exported
 from narrows.using.export import export as export_model
+from narrows.using.reading import read_for
 from narrows.using.restore import restore as restore_picture
 
 
@@ -47,7 +49,8 @@ class LoadedModel:
         return self.model.code_size
 
     def encode(self, data: Any) -> np.ndarray:
-        """Pictures or rows -> codes, float32 (n, code_size). Raises NotSupported for kinds without a code."""
+        """Pictures or rows -> codes, float32 (n, code_size). Columns of a data frame are taken by their names. Raises
+        NotSupported for kinds without a code."""
         return self.model.encode(self._inside(data)[0]).numpy()
 
     def decode(self, codes: Any) -> np.ndarray:
@@ -55,7 +58,8 @@ class LoadedModel:
         return self._bounded(self.model.decode(self._codes(codes))).numpy()
 
     def reconstruct(self, data: Any) -> Any:
-        """Pictures or rows -> the same, brought back from their codes, in the type that came."""
+        """Pictures or rows -> the same, brought back from their codes, in the type that came: an array or a tensor; of
+        a data frame its columns that the model knows."""
         x, back = self._inside(data)
         return back(self._bounded(self.model.reconstruct(x)))
 
@@ -106,6 +110,8 @@ class LoadedModel:
                 x, many = as_batch(data[:, None])  # N H W of grey pictures, as `fit` takes them
                 return x, lambda result: many(result)[:, 0] if result.shape[1] == 1 else many(result)
             return as_batch(data)
+        if is_frame(data):
+            return self._inside_frame(data)
         rows = data.detach().cpu() if isinstance(data, Tensor) else _rows(data)
         if rows.dtype != torch.float32:  # whole numbers, such as times, have more digits than single precision
             rows = rows.double()
@@ -120,6 +126,19 @@ class LoadedModel:
         if torch.isinf(rows.float()).any():
             raise BadData("rows with infinities came; replace them, or say NaN where a cell is not known")
         return rows.reshape(-1, self.model.shape[0]), back
+
+    def _inside_frame(self, frame: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
+        dataset = read_for(self.model, frame)
+        labels = dict(zip(names_of(frame), frame.columns, strict=True))
+        kept = [name for name in labels if name in dataset.columns]
+
+        def back(result: Tensor) -> Any:
+            if result.shape[1:] != dataset.shape:
+                return result.numpy()
+            places = [dataset.columns.index(name) for name in kept]
+            return type(frame)(result[:, places].numpy(), index=frame.index, columns=[labels[name] for name in kept])
+
+        return dataset.source.take(torch.arange(len(dataset.source))), back
 
     def _codes(self, codes: Any) -> Tensor:
         found = codes.detach().cpu().float() if isinstance(codes, Tensor) else _numbers(codes, "codes")
@@ -139,6 +158,6 @@ def _numbers(data: Any, what: str, dtype: Any = np.float32) -> Tensor:
     """From whatever NumPy takes for numbers. Raises BadData."""
     try:
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
-            return torch.as_tensor(np.asarray(data, dtype=dtype))
+            return torch.as_tensor(np.require(data, dtype, "W"))
     except (TypeError, ValueError) as error:
         raise BadData(f"{what} are numbers, and {str(error)[:120]}; encode texts as numbers first") from error
