@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +120,17 @@ def room(title: str, registry: Registry) -> str:
         cls = registry[name]
         summary = first(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))))
         parts += [f"### `{name}`", summary, first(cls.__doc__)]
-        options = [p for n, p in inspect.signature(cls).parameters.items() if n not in HANDED_IN]
-        use = inspect.signature(cls.prepare).parameters.values() if hasattr(cls, "prepare") else ()
-        verb = [p for p in use if p.kind is inspect.Parameter.KEYWORD_ONLY]
+        options = [one for one in keyword_only(cls) if one.name not in HANDED_IN]
+        verb = keyword_only(cls.prepare) if hasattr(cls, "prepare") else []
         for words, found in (("Options in training", options), ("Options in use", verb)):
             if found:
                 parts.append(f"{words}: {', '.join(f'`{p.name}` (default `{p.default!r}`)' for p in found)}.")
     return "\n\n".join(parts)
+
+
+def keyword_only(made: Callable[..., Any]) -> list[inspect.Parameter]:
+    """What options are: never `*args` and `**kwargs` of a class that has no constructor of its own."""
+    return [one for one in inspect.signature(made).parameters.values() if one.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
 def losses() -> str:
