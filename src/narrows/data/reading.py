@@ -122,8 +122,7 @@ def read(
     if isinstance(data, (list, tuple)) and data:
         return _pictures([picture for one in data for picture in as_batch(one)[0]], Triage(), shape, channels, to_learn)
     raise BadData(
-        f"{type(data).__name__} came; data are a path, a NumPy array, a tensor, a data frame or a list of "
-        f"pictures"
+        f"{type(data).__name__} came; data are a path, a NumPy array, a tensor, a data frame or a list of pictures"
     )
 
 
