@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,9 @@ _LARGEST = 1e30
 """Single precision ends at 3.4e38, and what is learned from is squared and summed."""
 
 
+_HEAD, _FIRST_LINES = 1 << 16, 10
+"""Characters and lines at the beginning of a file that say what stands between its cells."""
+
 ROUNDING = 1e-12
 """Share of its mean up to which a column's spread is rounding, in double precision: some thousand steps of it."""
 
@@ -34,7 +38,7 @@ class Table(NamedTuple):
 
 
 def read_csv(path: Path, *, to_learn: bool = True) -> Table:
-    """A CSV of numbers; comma, semicolon (then decimal commas are read too) or tab. Raises BadData."""
+    """A CSV of numbers; comma, or semicolon or tab (then decimal commas are read too). Raises BadData."""
     names, body, mark = _cells(path, to_learn)
     columns = [_values([row[index] for row in body], mark) for index in range(len(names))]
     return _of_numbers(names, columns, str(path), to_learn)
@@ -91,8 +95,7 @@ def _cells(path: Path, to_learn: bool) -> tuple[list[str], list[list[str]], str]
         text = _text(path.read_bytes())
     except OSError as error:
         raise BadData(f"{path} cannot be read ({error.strerror}); change its permissions or get it anew") from error
-    first = text.split("\n", 1)[0]
-    mark = max(",;\t", key=first.count)
+    mark = _mark(text)
     try:
         rows = [
             row
@@ -110,15 +113,30 @@ def _cells(path: Path, to_learn: bool) -> tuple[list[str], list[list[str]], str]
         raise BadData(
             f"{path} has {len(rows[bad - 1])} cells in line {bad} and {width} in line 1; rows are equally long"
         )
-    has_header = all(_number(cell, mark) is None and cell.strip().lower() not in _MISSING for cell in rows[0]) or (
-        any(_number(cell, mark) is None and cell.strip() for cell in rows[0])
-        and len(rows) > 1
-        and sum(_number(c, mark) is not None for c in rows[1]) > sum(_number(c, mark) is not None for c in rows[0])
-    )
+    has_header = _is_header(rows[0], rows[1] if len(rows) > 1 else [], mark)
     header = [cell.strip() or f"column {i}" for i, cell in enumerate(rows[0], 1)] if has_header else None
     body = rows[1:] if has_header else rows
     names = header or [f"column {i}" for i in range(1, width + 1)]
     return _unique(names), body, mark
+
+
+def _mark(text: str) -> str:
+    """What stands between cells: a tab or a semicolon that each of the first lines has outside quotes, since commas
+    beside it are decimal ones or stand in texts."""
+    bare = re.sub(r'"[^"]*"', "", text[:_HEAD])
+    lines = [line for line in bare.splitlines() if line.strip()][:_FIRST_LINES]
+    everywhere = [mark for mark in "\t;" if lines and all(mark in line for line in lines)]
+    return everywhere[0] if everywhere else max(",;\t", key="".join(lines[:1]).count)
+
+
+def _is_header(first: list[str], second: list[str], mark: str) -> bool:
+    """Whether the first row names the columns: cells that are missing say nothing, but names are seldom `?`."""
+    known = [at for at, cell in enumerate(first) if cell.strip().lower() not in _MISSING]
+    texts = [at for at in known if _number(first[at], mark) is None]
+    if texts and len(texts) == len(known) and all(at in known or not cell.strip() for at, cell in enumerate(first)):
+        return True
+    below = sum(_number(second[at], mark) is not None for at in known) if second else 0
+    return bool(texts) and below > len(known) - len(texts)
 
 
 def _text(data: bytes) -> str:
@@ -196,7 +214,7 @@ def checked(
 
 def _number(cell: str, mark: str) -> float | None:
     cell = cell.strip()
-    if mark == ";" and "," in cell:
+    if mark != "," and "," in cell:
         cell = cell.replace(".", "").replace(",", ".")
     try:
         return float(cell)
