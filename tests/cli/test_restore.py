@@ -106,6 +106,19 @@ def test_the_truth_is_never_written_over(run, noisy, denoiser, out):
     assert state(Path("clean")) == before
 
 
+@pytest.mark.parametrize("out", ["clean", "clean/better"])
+def test_results_that_lie_among_the_truth_are_not_taken_for_it(run, noisy, denoiser, out):
+    for path in Path("clean").glob("*.png"):
+        Image.open(path).save(path.with_suffix(".bmp"))
+        path.unlink()
+    words = ("denoise", "noisy", "--model", denoiser, "--json", "--truth", "clean", "--out")
+    expected = run(*words, "elsewhere").json["proof"]["gain"]
+    for more in ((), (), ("--force",)):  # anew, done already, and made again
+        ran = run(*words, out, *more)
+        assert ran.code == 0, ran.err
+        assert ran.json["proof"]["gain"] == expected
+
+
 @pytest.mark.needs_shipped_models
 @pytest.mark.parametrize("words", [
     ("inpaint", "photos/000.png", "--mask", "masks/000.png"),

@@ -84,7 +84,9 @@ def truth_of(jobs: Sequence[Job], roots: Sequence[str | Path], truth: Path) -> d
         if len(jobs) != 1:
             raise BadData(f"--truth {printable(truth)} is one picture and {len(jobs)} came; give a folder of them")
         return {jobs[0]: truth}
-    known = {path.relative_to(truth).with_suffix(""): path for path in look_through(truth).pictures}
+    results = {job.target.resolve() for job in jobs}
+    pictures = [path for path in look_through(truth).pictures if path.resolve() not in results]
+    known = {path.relative_to(truth).with_suffix(""): path for path in pictures}
     found: dict[Job, Path] = {}
     for job in jobs:
         inside = [root for root in map(Path, roots) if root.is_dir() and job.source.is_relative_to(root)]

@@ -86,7 +86,12 @@ class Journal:
     def has(self, target: Path, made_from: str) -> bool:
         """Whether `target` is a whole result of exactly this."""
         line = self._lines.get(self._name(target))
-        if line is None or line.get("from") != made_from:
+        return line is not None and line.get("from") == made_from and self.wrote(target)
+
+    def wrote(self, target: Path) -> bool:
+        """Whether `target` is a whole result of anything."""
+        line = self._lines.get(self._name(target))
+        if line is None:
             return False
         try:
             stat = target.lstat()

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,7 +81,8 @@ def plan_files(
 
     `how` says by what the pictures will be treated (`how_of`): results that an earlier run made of the same pictures
     in the same way are not made again, unless `force`. `out` may also name one picture file, for one input. `given` are
-    files and folders that came besides, by what they are ("mask", "truth"): nothing of theirs is written over either.
+    files and folders that came besides, by what they are ("mask", "truth"): nothing of theirs is written over either,
+    but results of an earlier run, where `out` lies in such a folder.
     `maps` says that a map (`maps_of`) will lie beside each result: it takes nobody's place, but a map's.
 
     Raises BadData (nothing there, two inputs for one target), WouldOverwrite (also where a target is an input),
@@ -109,8 +110,11 @@ def plan_files(
     folder: Path | None = out
     if len(jobs) == 1 and out.suffix.lower() in READABLE and not out.is_dir() and Path(paths[0]).is_file():
         jobs, folder = [jobs[0]._replace(target=out)], None
-    already: set[Job] = set() if force or folder is None else _done_already(Journal.read(folder), jobs, how)
-    _check_targets(jobs, already, given or {}, force, maps_of(jobs) if maps else {})
+    journal = Journal.read(folder) if folder else None
+    already: set[Job] = set() if force or journal is None else _done_already(journal, jobs, how)
+    beside = maps_of(jobs) if maps else {}
+    _check_originals(jobs, [*(job.target for job in jobs), *beside.values()], given or {}, journal)
+    _check_targets(jobs, already, force, beside)
     todo = tuple(job for job in jobs if job not in already)
     return Plan(todo, tuple(skipped), tuple(job for job in jobs if job in already), folder, how)
 
@@ -141,9 +145,7 @@ def maps_of(jobs: Sequence[Job]) -> dict[Job, Path]:
     }
 
 
-def _check_targets(
-    jobs: list[Job], already: set[Job], given: Mapping[str, Path], force: bool, maps: Mapping[Job, Path]
-) -> None:
+def _check_targets(jobs: list[Job], already: set[Job], force: bool, maps: Mapping[Job, Path]) -> None:
     taken: dict[Path, Job] = {}
     for job in jobs:
         if job.target in taken:
@@ -159,17 +161,27 @@ def _check_targets(
                 f"into two folders with two --out"
             )
         taken[path] = job
-    originals = {file.resolve(): f"given as {name}" for name, place in given.items() for file in _files_of(place)}
-    originals |= {job.source.resolve(): "itself to be restored" for job in jobs}
-    for path in taken:
-        what = originals.get(path.resolve())
+    for job in jobs:
+        if job not in already:
+            refuse_to_overwrite(job.target, force)
+
+
+def _check_originals(
+    jobs: list[Job], paths: Iterable[Path], given: Mapping[str, Path], journal: Journal | None
+) -> None:
+    """Raise WouldOverwrite where one of the paths is a picture to be restored or was given besides."""
+    sources = {job.source.resolve() for job in jobs}
+    besides = {file.resolve(): name for name, place in given.items() for file in _files_of(place)}
+    for path in paths:
+        what = None
+        if path.resolve() in sources:
+            what = "itself to be restored"
+        elif path.resolve() in besides and not (journal and journal.wrote(path)):
+            what = f"given as {besides[path.resolve()]}"
         if what:
             raise WouldOverwrite(
                 f"{printable(path)} is {what}, and originals are never written over; choose another folder with --out"
             )
-    for job in jobs:
-        if job not in already:
-            refuse_to_overwrite(job.target, force)
 
 
 def _files_of(place: Path) -> Iterator[Path]:
