@@ -145,6 +145,20 @@ def test_results_inside_the_folder_are_not_read_the_next_time(run, photos, denoi
         assert ran.out == "3 of 3 written: photos/clean\n"
 
 
+@pytest.mark.parametrize("more", [(), ("--force",)])
+def test_the_folder_that_is_read_is_no_place_for_the_results(run, photos, denoiser, more):
+    before = state(photos)
+    for out in ("photos", "photos/deep/.."):
+        ran = run("denoise", "photos", "--model", denoiser, "--out", out, *more)
+        assert ran.code == 1 and f"--out {out} is the folder that is read" in ran.err
+    assert state(photos) == before
+
+
+def test_results_may_lie_above_the_folder_that_is_read(run, photos, denoiser):
+    ran = run("denoise", "photos/deep", "--model", denoiser, "--out", "photos")
+    assert ran.code == 0 and set(state(photos)) >= {"er/001.jpg", "er/002.jpg", "deep/er/001.jpg"}
+
+
 def test_no_recursive_takes_only_the_pictures_of_the_folder_itself(run, photos, denoiser):
     run("denoise", "photos", "--model", denoiser, "--out", "clean", "--no-recursive")
     assert set(state(Path("clean"))) == {"000.png"}

@@ -94,9 +94,15 @@ def plan_files(
         found = look_through(path)
         skipped += [*found.skipped, *((printable(table), "a table, not a picture") for table in found.tables)]
         is_folder = path.is_dir()
+        inside = out if out and is_folder and _is_below(out, path) else None
+        if inside and inside.resolve() == path.resolve():
+            raise WouldOverwrite(
+                f"--out {printable(inside)} is the folder that is read, and originals are never written over; choose "
+                f"another folder with --out"
+            )
         for picture in found.pictures:
             below = picture.relative_to(path) if is_folder else Path(picture.name)
-            if is_folder and ((out and _is_below(picture, out)) or (not recursive and len(below.parts) > 1)):
+            if is_folder and ((inside and _is_below(picture, inside)) or (not recursive and len(below.parts) > 1)):
                 continue
             jobs.append(Job(picture, out / below if out else picture, printable(picture)))
     if not jobs:
@@ -129,7 +135,7 @@ def _done_already(journal: Journal, jobs: Sequence[Job], how: str) -> set[Job]:
 
 
 def _is_below(path: Path, folder: Path) -> bool:
-    """Results of an earlier run that lie inside the folder that is read."""
+    """Such as results of an earlier run that lie inside the folder that is read."""
     return path.resolve().is_relative_to(folder.resolve()) and folder.exists()
 
 
