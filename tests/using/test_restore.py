@@ -280,6 +280,13 @@ def test_what_is_no_picture_is_refused(picture, grey):
         narrows.restore(picture, model=grey)
 
 
+@pytest.mark.parametrize("wrap", [str, lambda path: [path]])
+def test_for_a_path_it_says_what_to_type(wrap, grey):
+    for options, typed in (({}, "denoise"), ({"task": "sharpen"}, "sharpen"), ({"model": grey}, "restore --model DIR")):
+        with pytest.raises(BadData, match=f"PIL.Image.open, or type narrows {typed} 'my photo.png'$"):
+            narrows.restore(wrap("my photo.png"), **options)
+
+
 @pytest.mark.needs_shipped_models
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_shipped_denoiser_makes_a_noisy_picture_better(channels, drawn):

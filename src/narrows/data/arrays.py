@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,15 @@ _LOWEST, _HIGHEST = -0.5, 1.5
 _SCALES = {"uint8": 255.0, "uint16": 65535.0}
 
 
-def as_batch(data: Any, *, alpha: bool = False) -> tuple[Tensor, Callable[[Tensor], Any]]:
+def as_batch(data: Any, *, alpha: bool = False, verb: str = "") -> tuple[Tensor, Callable[[Tensor], Any]]:
     """Whatever holds pictures -> B C H W in [0, 1], and a function that turns a result back into what came.
 
     Takes NumPy arrays and tensors (H W, H W C, C H W, B H W C, B C H W; uint8, uint16 or floats in [0, 1]), PIL
     pictures (transparency is kept aside and put back), Photos, and lists of one kind. With `alpha`, the last of 2 or 4
-    channels of an array or tensor is transparency, too. Raises BadData.
+    channels of an array or tensor is transparency, too. `verb` is what to type for files. Raises BadData.
     """
     if isinstance(data, (list, tuple)):
-        return _list(list(data), alpha)
+        return _list(list(data), alpha, verb)
     if isinstance(data, Photo):
         return data.tensor()[None], lambda result: _photo_back(data, result)
     if isinstance(data, Image.Image):
@@ -40,19 +41,17 @@ def as_batch(data: Any, *, alpha: bool = False) -> tuple[Tensor, Callable[[Tenso
         inner, back = as_batch(plain.numpy(), alpha=alpha)
         return inner, lambda result: torch.from_numpy(back(result)).to(data.device)
     if isinstance(data, (str, Path)):
-        raise BadData(
-            f"the path {str(data)!r} came where a picture is expected; open it with PIL.Image.open, or type narrows "
-            f"restore {str(data)!r}"
-        )
+        typed = f", or type narrows {verb} {shlex.quote(str(data))}" if verb else ""
+        raise BadData(f"the path {str(data)!r} came where a picture is expected; open it with PIL.Image.open{typed}")
     if not isinstance(data, np.ndarray):
         raise BadData(f"{type(data).__name__} came; pictures are NumPy arrays, PIL pictures, tensors or lists of them")
     return _array_batch(data, alpha)
 
 
-def _list(data: list[Any], alpha: bool) -> tuple[Tensor, Callable[[Tensor], Any]]:
+def _list(data: list[Any], alpha: bool, verb: str) -> tuple[Tensor, Callable[[Tensor], Any]]:
     if not data:
         raise BadData("an empty list came; give one picture or more")
-    pairs = [as_batch(one, alpha=alpha) for one in data]
+    pairs = [as_batch(one, alpha=alpha, verb=verb) for one in data]
     if len({tuple(batch.shape[1:]) for batch, _ in pairs}) > 1:
         raise BadData("pictures of several sizes came in one list; give them one by one, or all of one size")
     counts = [len(batch) for batch, _ in pairs]

@@ -63,8 +63,8 @@ class Inpaint(AbstractTask):
         if (mask is None) == (marked is None):
             came = "both came" if mask is not None else "neither came"
             raise BadOption(
-                f"what to fill is told by --mask FILE (white where to fill) or by --marked COLOUR (such as ff0000); "
-                f"{came}"
+                f"what to fill is told by --mask FILE (white where to fill) or by --marked COLOUR (such as ff0000), "
+                f"which are --set mask=FILE and --set marked=COLOUR of narrows restore; {came}"
             )
         found = _of_file(mask, size) if mask is not None else _of_colour(window, size, str(marked), tolerance)
         return {"mask": _fill(window, size, found)}

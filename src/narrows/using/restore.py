@@ -53,7 +53,11 @@ def restore(
     Raises UnknownName, BadOption, BadData, BadModelFile, NotSupported.
     """
     given = None if model is None else model_for(task, 3, model)
-    pixels, back = as_batch(picture, alpha=not isinstance(given, Model) or given.shape[0] not in (2, 4))
+    pixels, back = as_batch(
+        picture,
+        alpha=not isinstance(given, Model) or given.shape[0] not in (2, 4),
+        verb=task if given is None else "restore --model DIR",
+    )
     chosen = given or model_for(task, pixels.shape[1])
     if strength == 0 and task_of(chosen).scale == 1 and not _reshapes(chosen):
         return copy.deepcopy(picture)  # in whatever precision and mode it came: `pixels` are single floats
