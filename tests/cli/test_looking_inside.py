@@ -9,6 +9,7 @@ from PIL import Image
 from narrows.data.reading import read
 from narrows.measuring import drawing
 from narrows.model.folder import load
+from narrows.using import sample as sampling
 
 
 def pixels(path):
@@ -136,3 +137,9 @@ def test_interpolate_walks_on_an_arc_when_asked(run, coder, digits):
         assert run(*words, *more).code == 0
     line, arc = (pixels(f"{name}/contact-sheet.png") for name in ("line", "arc"))
     assert line.shape == arc.shape
+
+
+def test_fitting_a_prior_by_gradient_says_how_far_it_is(run, coder, monkeypatch):
+    monkeypatch.setattr(sampling, "_STEPS", 40)
+    ran = run("sample", coder, "--prior", "flow", "--data", coder.parent / "pictures", "--n", 2, "--out", "drawn")
+    assert ran.code == 0 and "training: 40 steps" in ran.err and "step 40 of 40" in ran.err

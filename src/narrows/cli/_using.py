@@ -110,12 +110,15 @@ def sample(
     """
     warm_up()
     from narrows.cli._fit import name_and_value
+    from narrows.cli._progress import following
     from narrows.measuring.drawing import draw_to_files
 
     chosen = dict(name_and_value(text) for text in options or [])
-    found = draw_to_files(
-        _place(model), n, seed, to, prior=prior, options=chosen, data=data, keep=keep, force=force
-    )  # fmt: skip
+    with following() as progress:
+        found = draw_to_files(
+            _place(model), n, seed, to, prior=prior, options=chosen, data=data, keep=keep, force=force,
+            progress=progress,
+        )  # fmt: skip
     _notes(out, found.written.skipped, found.written.notes)
     told = _told(out, found.written) | {"prior": found.prior}
     if found.check is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,10 +43,12 @@ class Drawn(NamedTuple):
 def draw_to_files(
     place: Path, n: int, seed: int, to: Path, *, prior: str | None = None, options: dict[str, Any] | None = None,
     data: Any = None, keep: bool = False, force: bool = False,
+    progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> Drawn:  # fmt: skip
     """`n` new examples below `to`. `data` is what the model was fitted on: a prior that the model does not hold is
     fitted on its codes (and kept in the model with `keep`), and the samples are compared with it. Where a prior is to
-    be fitted and no data are given, they are those that the run beside the model remembers.
+    be fitted and no data are given, they are those that the run beside the model remembers. `progress` is told the
+    events of fitting.
 
     Raises NotSupported where there is no prior and no data, and whatever fitting a prior raises.
     """
@@ -68,7 +71,7 @@ def draw_to_files(
                 f"this model holds {f'the prior {held}' if held else 'no fitted prior'}, not {prior}; give the data "
                 f"that it was fitted on: narrows sample {place} --prior {prior} --data TRAINING-DATA"
             )
-        fit_prior(model, model.encode(sides[0]), prior, seed=seed, options=options)
+        fit_prior(model, model.encode(sides[0]), prior, seed=seed, options=options, progress=progress)
         if keep:
             save(model, place, readme=_readme(place), force=True)
     elif keep or options:

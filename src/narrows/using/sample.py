@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,9 +33,11 @@ def fit_prior(
     seed: int = 0,
     options: dict[str, object] | None = None,
     config: TrainingConfig | None = None,
+    progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> None:
     """Fit the prior `name` on the codes of training examples (as `Model.encode` gives them: n D, or n D h w) and keep
     it in the model, in the place of another. `Model.draw` then draws from it, and it is saved with the model.
+    `progress` is told the events of the training, where the prior learns by gradient.
 
     Example: `fit_prior(model, model.encode(pictures), "mixture", options={"components": 20})`.
     Raises UnknownName, BadOption, BadPairing, NotSupported, BadData.
@@ -65,6 +69,6 @@ def fit_prior(
     def supply(rows: Tensor) -> Supply:
         return Supply(len(rows), lambda indices, step: Batch(rows[indices], rows[indices]))
 
-    train(prior, supply(learned), supply(held) if len(held) else None, config, facts=facts)
+    train(prior, supply(learned), supply(held) if len(held) else None, config, facts=facts, progress=progress)
     model.prior = prior.requires_grad_(False).eval()
     model.card["prior"] = {"name": name, "options": taken}
