@@ -138,12 +138,12 @@ def make_prior(model: Model, name: str, options: dict[str, Any]) -> tuple[Abstra
     prior_class: type[AbstractPrior] = priors[name]
     if model.code_shape is None:
         raise NotSupported(f"this model's kind, {model.kind}, has no code, so there is nothing to draw")
-    accepted = "indices" if "indices" in model.can else "vector" if len(model.code_shape) == 1 else "grid"
+    accepted = model.code_form
     if prior_class.accepts != accepted:
-        fit = [n for n in priors if priors[n].accepts == accepted]
+        fit = model.usual_prior
         raise BadPairing(
-            f"{name} draws {prior_class.accepts}; {model.kind} has codes that are {accepted}: --prior "
-            f"{fit[0] if fit else '?'}"
+            f"{name} draws {prior_class.accepts}; {model.kind} has codes that are {accepted}: "
+            f"{f'--prior {fit}' if fit else 'no prior draws these'}"
         )
     left = dict(options)
     taken = _take(left, prior_class, but=("code_shape", "count"))
@@ -204,17 +204,21 @@ def _check_pairing(
     loss: str,
 ) -> None:
     """Refuse, in a sentence, what cannot work together."""
+    if form not in task_class.accepts:
+        raise BadPairing(f"{task} works on {_only(task_class)}; this is a {form}: --task reconstruct")
+    fit = [n for n in architectures if kind_class.needs <= architectures[n].offers and form in architectures[n].accepts]
+    if not fit:
+        others = "pictures" if form == "table" else "tables"
+        raise BadPairing(f"{kind} works on {others} only; this is a {form}: --kind undercomplete")
     if not kind_class.needs <= arch_class.offers:
-        fit = [
-            n for n in architectures if kind_class.needs <= architectures[n].offers and form in architectures[n].accepts
-        ]
         raise BadPairing(
             f"{kind} needs an architecture that offers {_names(kind_class.needs)}; {architecture} offers "
-            f"{_names(arch_class.offers)}: --arch {fit[0] if fit else '?'}"
+            f"{_names(arch_class.offers)}: --arch {fit[0]}"
         )
-    for name, thing, option in ((architecture, arch_class, "--arch mlp"), (task, task_class, "--task reconstruct")):
-        if form not in thing.accepts:
-            raise BadPairing(f"{name} works on {_names(thing.accepts)}s; this is a {form}: {option}")
+    if form not in arch_class.accepts:
+        raise BadPairing(f"{architecture} works on {_only(arch_class)}; this is a {form}: --arch {fit[0]}")
+    if form == "table" and is_sigmoid(loss):
+        raise BadPairing(f"{loss} is for values in [0, 1], and the columns of a table are standardised: --loss mse")
     if "whole" in kind_class.needs and is_sigmoid(loss):
         raise BadPairing(
             f"{kind} adds to its input, and {loss} would bend the sum by a sigmoid: --loss mse, l1 or auto"
@@ -275,6 +279,10 @@ def _take(options: dict[str, Any], cls: type, but: tuple[str, ...] = ()) -> dict
 
 def _sizes(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
+
+
+def _only(thing: type[AbstractArchitecture] | type[AbstractTask]) -> str:
+    return " and ".join(f"{form}s" for form in sorted(thing.accepts)) + (" only" if len(thing.accepts) == 1 else "")
 
 
 def _names(things: frozenset[str]) -> str:

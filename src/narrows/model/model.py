@@ -24,10 +24,13 @@ from narrows._contract import (
     Step,
 )
 from narrows._errors import BadData, NotSupported
+from narrows._registry import priors
 from narrows.model.standardise import Standardise
 from narrows.nn.padding import pad_to
 
 _ROWS_AT_ONCE = 256
+_USUAL_PRIOR = "mixture"
+"""Of those that draw vectors."""
 
 
 class Model(nn.Module):
@@ -78,6 +81,17 @@ class Model(nn.Module):
         if self.code_size is None or "grid" not in self.autoencoder.needs:
             return None if self.code_size is None else (self.code_size,)
         return (self.code_size, *(-(-side // self.net_facts.stride) for side in self.shape[1:]))
+
+    @property
+    def code_form(self) -> str:
+        """What a prior draws for it: "indices", "vector" or "grid"."""
+        return "indices" if "indices" in self.can else "grid" if "grid" in self.autoencoder.needs else "vector"
+
+    @property
+    def usual_prior(self) -> str | None:
+        """The name of a prior that can be fitted on its codes."""
+        fit = [name for name in priors if priors[name].accepts == self.code_form]
+        return _USUAL_PRIOR if _USUAL_PRIOR in fit else next(iter(fit), None)
 
     @property
     def code_values(self) -> int | None:
@@ -162,11 +176,15 @@ class Model(nn.Module):
                 codes = self.autoencoder.from_indices(codes)  # type: ignore[operator]
         elif "draw" in self.can:
             codes = self.autoencoder.draw(n, generator)  # type: ignore[operator]
+        elif self.code_size is None:
+            raise NotSupported(
+                f"this model's kind, {self.kind}, has no code, so there is nothing to draw; fit with --kind variational"
+            )
         else:
             raise NotSupported(
                 f"{self.kind} has no prior to draw codes from; fit one on the codes of its training data: narrows "
-                f"sample MODEL --prior mixture --data TRAINING-DATA (narrows.using.sample.fit_prior in Python), or fit "
-                f"with --kind variational"
+                f"sample MODEL --prior {self.usual_prior} --data TRAINING-DATA --keep (narrows.using.sample.fit_prior "
+                f"in Python), or fit with --kind variational"
             )
         return self._in_parts(self._decode, codes)
 

@@ -90,7 +90,7 @@ class LoadedModel:
             raise NotSupported(
                 f"this model holds {f'the prior {held}' if held else 'no fitted prior'}, not {prior}; fit it on the "
                 f"codes of the training data: narrows.using.sample.fit_prior(model, codes, {prior!r}), or narrows "
-                f"sample MODEL --prior {prior} --data TRAINING-DATA"
+                f"sample MODEL --prior {prior} --data TRAINING-DATA --keep"
             )
         return self._bounded(self.model.draw(n, generator(seed, "sample"))).numpy()
 
