@@ -14,6 +14,8 @@ from PIL import Image
 
 import narrows
 from narrows.measuring import scoring
+from narrows.model.build import make
+from narrows.model.folder import save
 
 
 def rows_of(path: Path | str) -> list[list[str]]:
@@ -45,6 +47,19 @@ def test_decoding_gives_the_reconstruction(run, digits, coder, form, pixels):
     for one, other in zip(sorted(Path("a").iterdir()), sorted(Path("b").iterdir()), strict=True):
         assert (pixels(one) == pixels(other)).all()
         assert form == "codes.npy" or one.name == other.name
+
+
+@pytest.mark.parametrize("kind", ["vqvae", "fsq"])
+@pytest.mark.parametrize("form", ["codes.npy", "codes.csv"])
+def test_codes_that_are_grids_are_decoded_from_the_files_that_encoding_writes(run, digits, kind, form):
+    save(make(shape=(1, 10, 12), kind=kind, n_nodes=8), "grids")
+    run("encode", "grids", "digits", "--out", form)
+    assert run("decode", "grids", form, "--out", "a").out == "24 pictures written: a\n"
+    run("reconstruct", "grids", "digits", "--out", "b")
+    for one, other in zip(sorted(Path("a").iterdir()), sorted(Path("b").iterdir()), strict=True):
+        assert one.read_bytes() == other.read_bytes()
+    np.save("few.npy", np.zeros((2, 5), np.float32))
+    assert "codes of 5 values came" in run("decode", "grids", "few.npy").err
 
 
 def test_one_picture_is_enough_for_a_model_that_has_learned(run, digits, coder):

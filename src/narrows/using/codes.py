@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,8 +70,21 @@ def decode_to_files(place: Path, codes: Path, to: Path, *, force: bool = False) 
     """What codes stand for: pictures below `to`, or rows of a table in one file."""
     model = _with_code(place)
     rows, names = read_codes(codes)
-    results = LoadedModel(model).decode(rows)
+    results = LoadedModel(model).decode(_in_grid(model, rows))
     return _write(model, results, names or _numbered(len(rows)), to, force, originals=[codes])
+
+
+def _in_grid(model: Model, rows: np.ndarray) -> np.ndarray:
+    """Codes as files hold them, N D, as the net takes them: a grid is that of a picture of the model's own size."""
+    shape = model.code_shape
+    if shape is None or len(shape) == 1:
+        return rows
+    if rows.shape[1] != math.prod(shape):
+        raise BadData(
+            f"codes of {rows.shape[1]} values came; this model's have {math.prod(shape)}, "
+            f"{' x '.join(map(str, shape))}: such as 'narrows encode' writes"
+        )
+    return rows.reshape(-1, *shape)
 
 
 def reconstruct_to_files(place: Path, data: Any, to: Path, *, force: bool = False) -> Written:
