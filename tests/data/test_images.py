@@ -215,6 +215,14 @@ def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
     return (high << 8 if array.dtype == np.uint16 else 0 * high) + low
 
 
+def test_the_palette_of_a_gif_is_said_to_be_made_anew(tmp_path: Path) -> None:
+    colours = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)).quantize(16)
+    for suffix, said in ((".gif", "worked on as full colour, and written with a new one"),
+                         (".png", "worked on, and written, as full colour")):  # fmt: skip
+        colours.save(tmp_path / f"a{suffix}")
+        assert open_photo(tmp_path / f"a{suffix}").notes == (f"palette: {said}",)
+
+
 @pytest.mark.parametrize("suffix", [".bmp", ".ppm", ".gif", ".tif", ".png", ".webp", ".jpg"])
 @pytest.mark.parametrize("source", [".jpg", ".tif"])
 def test_a_turned_photo_is_upright_in_every_other_format(source: str, suffix: str, tmp_path: Path) -> None:

@@ -113,6 +113,8 @@ def _plain(image: Image.Image) -> tuple[Image.Image, list[str]]:
         if _is_grey(image):
             return image.convert("LA" if clear else "L"), ["palette of greys: worked on, and written, as grey"]
         wide = image.convert("RGBA" if clear else "RGB")
+        if image.format == "GIF":
+            return wide, ["palette: worked on as full colour, and written with a new one"]
         return wide, ["palette: worked on, and written, as full colour"]
     if image.mode in ("La", "RGBa"):
         return image.convert(image.mode[:-1] + "A"), []
