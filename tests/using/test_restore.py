@@ -43,6 +43,7 @@ TYPES = {
     "float32": lambda p: p.astype(np.float32) / 255,
     "float64": lambda p: p / 255,
     "float16": lambda p: (p / 255).astype(np.float16),
+    "bool": lambda p: p > 127,
 }
 
 
@@ -278,6 +279,25 @@ def test_a_task_that_nobody_knows_is_named(drawn):
 def test_what_is_no_picture_is_refused(picture, grey):
     with pytest.raises(BadData):
         narrows.restore(picture, model=grey)
+
+
+@pytest.mark.parametrize("strength", ["0.5", None, [0.5, 1], np.ones(2)])
+def test_a_strength_that_is_no_number_is_refused(strength, drawn, grey):
+    for picture in (drawn(8, 8), Image.fromarray(drawn(8, 8, 3))):
+        with pytest.raises(BadOption, match=r"it takes 0 \(the original\) to 1"):
+            narrows.restore(picture, model=grey, strength=strength)
+
+
+def test_what_is_no_model_is_refused(drawn):
+    with pytest.raises(BadOption, match="model=3; it takes the folder of a model"):
+        narrows.restore(drawn(8, 8), model=3)
+
+
+def test_a_pil_picture_whose_file_is_cut_short_is_refused(drawn, grey, tmp_path):
+    Image.fromarray(drawn(64, 64, 3)).save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:500])
+    with Image.open(tmp_path / "a.png") as cut, pytest.raises(BadData, match=r"file cannot be read .* file anew"):
+        narrows.restore(cut, model=grey)
 
 
 @pytest.mark.parametrize("wrap", [str, lambda path: [path]])

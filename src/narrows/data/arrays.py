@@ -24,7 +24,7 @@ _SCALES = {"uint8": 255.0, "uint16": 65535.0}
 def as_batch(data: Any, *, alpha: bool = False, verb: str = "") -> tuple[Tensor, Callable[[Tensor], Any]]:
     """Whatever holds pictures -> B C H W in [0, 1], and a function that turns a result back into what came.
 
-    Takes NumPy arrays and tensors (H W, H W C, C H W, B H W C, B C H W; uint8, uint16 or floats in [0, 1]), PIL
+    Takes NumPy arrays and tensors (H W, H W C, C H W, B H W C, B C H W; uint8, uint16, bool or floats in [0, 1]), PIL
     pictures (transparency is kept aside and put back), Photos, and lists of one kind. With `alpha`, the last of 2 or 4
     channels of an array or tensor is transparency, too. `verb` is what to type for files. Raises BadData.
     """
@@ -65,6 +65,10 @@ def _list(data: list[Any], alpha: bool, verb: str) -> tuple[Tensor, Callable[[Te
 def _pillow_batch(image: Image.Image) -> tuple[Tensor, Callable[[Tensor], Any]]:
     """Grey stays grey, 16 bits stay 16 bits, four inks stay four, transparency travels beside; everything else is
     worked on as RGB."""
+    try:
+        image.load()
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow opens a file, and reads it when it is asked for pixels
+        raise BadData(f"the PIL picture's file cannot be read ({str(error)[:120]}); get the file anew") from error
     if image.mode.startswith("I;16"):
         batch, back = _array_batch(np.asarray(image).astype(np.uint16))
         return batch, lambda result: Image.fromarray(back(result))
@@ -103,7 +107,7 @@ def _pillow_batch(image: Image.Image) -> tuple[Tensor, Callable[[Tensor], Any]]:
 def _array_batch(data: np.ndarray, alpha: bool = False) -> tuple[Tensor, Callable[[Tensor], Any]]:
     scale = _SCALES.get(data.dtype.name)
     if scale is None and data.dtype.kind not in "fb":
-        raise BadData(f"an array of {data.dtype} came; pictures are uint8, uint16 or floats from 0 to 1")
+        raise BadData(f"an array of {data.dtype} came; pictures are uint8, uint16, bool or floats from 0 to 1")
     if data.ndim not in (2, 3, 4) or data.size == 0:
         raise BadData(f"an array of shape {data.shape} came; pictures are H W, H W C, C H W, B C H W or B H W C")
     last = data.ndim >= 3 and data.shape[-1] <= 4 and not (data.ndim == 3 and data.shape[0] <= 4 < data.shape[1])
@@ -121,7 +125,7 @@ def _array_batch(data: np.ndarray, alpha: bool = False) -> tuple[Tensor, Callabl
     def back(result: Tensor) -> np.ndarray:
         found = result.detach().cpu().numpy()
         if scale is None:
-            found = found.astype(data.dtype if data.dtype.kind == "f" else np.float32)
+            found = found > 0.5 if data.dtype.kind == "b" else found.astype(data.dtype)
         else:
             found = np.clip(np.rint(found * scale), 0, scale).astype(data.dtype)
         if clear is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
@@ -52,6 +53,7 @@ def restore(
 
     Raises UnknownName, BadOption, BadData, BadModelFile, NotSupported.
     """
+    _check_strength(strength)
     given = None if model is None else model_for(task, 3, model)
     pixels, back = as_batch(
         picture,
@@ -176,6 +178,10 @@ def model_for(task: str, channels: int, model: Any = None) -> Model | AbstractTa
         return inner
     if model is None and tasks[task].exact is not AbstractTask.exact:
         return tasks[task]()
+    if model is not None and not isinstance(model, (str, os.PathLike)):
+        raise BadOption(
+            f"model={model!r}; it takes the folder of a model, such as 'denoise-model', or what narrows.load gave"
+        )
     path = Path(model) if model is not None else zoo.for_task(tasks[task].model, task, channels)
     path = path.resolve()
     if path not in _loaded or model is not None:
@@ -216,9 +222,13 @@ def _spelt(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[2]} pixels with {shape[0]} channel{'s' if shape[0] > 1 else ''}"
 
 
-def _check_strength(strength: float) -> None:
-    if not 0 <= strength <= 1:
-        raise BadOption(f"strength={strength}; it takes 0 (the original) to 1 (the whole correction): --strength 0.7")
+def _check_strength(strength: Any) -> None:
+    try:
+        good = bool(0 <= strength <= 1)
+    except (TypeError, ValueError, RuntimeError):  # text, None, many numbers at once
+        good = False
+    if not good:
+        raise BadOption(f"strength={strength!r}; it takes 0 (the original) to 1 (the whole correction): --strength 0.7")
 
 
 def _blend(before: Tensor, after: Tensor, strength: float) -> Tensor:
