@@ -27,6 +27,8 @@ _AT_ONCE = 1024
 """Rows of a picture that are looked at at a time."""
 _SPOILT = 0.1
 """A mask is white from here on: a brush's soft edge is spoilt too, and what JPEG leaves around black is weaker."""
+_TOLERANCE = 16.0
+"""How far a pixel may be from the colour it is marked with, in units of 1/255."""
 _AROUND = 64
 """Pixels around what is missing, each way, that it is filled from."""
 
@@ -57,7 +59,7 @@ class Inpaint(AbstractTask):
         *,
         mask: Any = None,
         marked: str | None = None,
-        tolerance: float = 16.0,
+        tolerance: float | None = None,
         **options: Any,
     ) -> dict[str, Any]:
         if (mask is None) == (marked is None):
@@ -66,11 +68,14 @@ class Inpaint(AbstractTask):
                 f"what to fill is told by --mask FILE (white where to fill) or by --marked COLOUR (such as ff0000), "
                 f"which are --set mask=FILE and --set marked=COLOUR of narrows restore; {came}"
             )
-        found = _of_file(mask, size) if mask is not None else _of_colour(window, size, str(marked), tolerance)
+        if mask is not None and tolerance is not None:
+            raise BadOption(f"--tolerance {tolerance:g} belongs to --marked; leave it out beside --mask")
+        near = _TOLERANCE if tolerance is None else tolerance
+        found = _of_file(mask, size) if mask is not None else _of_colour(window, size, str(marked), near)
         return {"mask": _fill(window, size, found)}
 
     def prepare(
-        self, photo: Tensor, *, mask: Path | None = None, marked: str | None = None, tolerance: float = 16.0
+        self, photo: Tensor, *, mask: Path | None = None, marked: str | None = None, tolerance: float = _TOLERANCE
     ) -> Tensor:
         """mask: a picture of the same size, white where to fill.
         marked: a colour such as ff0000, with which what is to be filled was painted over.
@@ -113,7 +118,15 @@ def _of_file(mask: Any, size: tuple[int, int]) -> Tensor:
         )
     found = (pixels.mean(1, keepdim=True) >= _SPOILT).any(0, keepdim=True)
     if not bool(found.any()):
-        raise BadData("the mask is black everywhere, so there is nothing to fill; it is white where to fill")
+        most = float(pixels.max())
+        black = (
+            f"almost black everywhere (its largest value is {255 * most:.2g} of 255)" if most else "black everywhere"
+        )
+        raise BadData(f"the mask is {black}, so there is nothing to fill; it is white where to fill")
+    if bool(found.all()):
+        raise BadData(
+            "the mask is white everywhere, so there is nothing to fill it from; it is white only where to fill"
+        )
     return found
 
 
@@ -142,4 +155,9 @@ def _of_colour(window: Window, size: tuple[int, int], marked: str, tolerance: fl
     mask = torch.cat(found, 2)
     if not bool(mask.any()):
         raise BadData(f"no pixel is within {tolerance:g} of the colour {marked}; look it up in the picture, or --mask")
+    if bool(mask.flatten(1).all(1).any()):
+        raise BadData(
+            f"every pixel is within {tolerance:g} of the colour {marked}, so there is nothing to fill it from; take a "
+            f"smaller --tolerance"
+        )
     return mask
