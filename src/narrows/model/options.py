@@ -8,6 +8,8 @@ import types
 import typing
 from typing import Any, Literal
 
+import numpy as np
+
 from narrows._errors import BadOption
 
 _WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false", type(None): "none"}
@@ -30,7 +32,7 @@ def checked(name: str, value: Any, wanted: Any, default: Any) -> Any:
         if default is None or not _is(default, wanted):
             example = next((_EXAMPLES[one] for one in _each(wanted) if one in _EXAMPLES), "...")
         raise BadOption(f"{name}={value!r:.80}; it takes {_said(wanted)}, such as --set {name}={_typed(example)}")
-    return value.item() if isinstance(value, numbers.Number) and hasattr(value, "item") else value
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _each(wanted: Any) -> tuple[Any, ...]:
