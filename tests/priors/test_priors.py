@@ -178,7 +178,7 @@ def test_sampling_without_a_prior_says_what_to_do():
     [
         (vectors, 50, "nromal", {}, UnknownName, "did you mean normal"),
         (vectors, 50, "normal", {"components": 3}, UnknownName, "components"),
-        (vectors, 50, "autoregressive", {}, BadPairing, "--prior flow"),
+        (vectors, 50, "autoregressive", {}, BadPairing, "--prior mixture"),
         (vectors, 50, "mixture", {"components": 0}, BadOption, "--set components"),
         (vectors, 10, "mixture", {}, BadData, "--set components=5"),
         (vectors, 1, "normal", {}, BadData, "2 or more"),
