@@ -114,6 +114,17 @@ def test_without_a_place_nothing_is_written(digits, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("setting", [
+    {"size": (8, 8)}, {"channels": 3}, {"patch": 32}, {"shift": 1}, {"mirror": True}, {"group_by": "folder"},
+])  # fmt: skip
+def test_what_is_done_with_pictures_alone_is_refused_for_a_table(setting):
+    rows = np.random.default_rng(0).normal(size=(30, 4))
+    name = next(iter(setting))
+    with pytest.raises(BadOption, match=rf"{name}=.* is for pictures; .* --{name.replace('_', '-')}$"):
+        narrows.fit(rows, steps=1, **setting)
+    narrows.fit(rows, steps=1, shift=0, mirror=False)
+
+
 def test_binary_pictures_get_cross_entropy_and_a_reason(digits):
     found = narrows.fit((digits > 0.5).astype(np.float32), steps=5)
     assert found.model.card["loss"] == "bce"

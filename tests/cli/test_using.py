@@ -190,6 +190,9 @@ def test_a_walk_begins_and_ends_with_the_two_pictures(run, digits, coder, pixels
     (("encode", "ROWS", "digits"), "this model takes tables"),
     (("reconstruct", "DENOISER", "digits"), "narrows restore"),
     (("sample", "ROWS"), "no prior"),
+    (("sample", "CODER", "--out", "new.csv"), "pictures go to a folder, each with a name of its own: --out new"),
+    (("reconstruct", "CODER", "digits", "--out", "back.npy"), "pictures go to a folder"),
+    (("decode", "CODER", "nan.csv"), "not numbers"),
     (("decode", "CODER", "table.csv"), "(n, 3)"),
     (("decode", "CODER", "gone.npy"), "cannot be read"),
     (("decode", "CODER", "digits/000.png"), ".npy and .csv"),
@@ -208,6 +211,7 @@ def test_what_cannot_be_is_refused_in_one_sentence(run, digits, coder, denoiser,
     Path("empty").mkdir()
     Path("folder.npy").mkdir()
     Path("table.csv").write_text("1,2\n3,4\n")
+    Path("nan.csv").write_text("1,nan,3\n")
     Path("text.csv").write_text("name,code1\na,b\n")
     Path("hostile.csv").write_text("name,code1,code2,code3\n../../x.png,1,2,3\n")
     Path("wide.csv").write_text("1,2,3,4\n5,6,7,8\n")

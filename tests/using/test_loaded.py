@@ -40,6 +40,12 @@ def test_load_gives_what_was_saved(digits, tmp_path, drawn):
     assert np.array_equal(again.encode(drawn(8, 8)), digits.encode(drawn(8, 8)))
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_codes_that_are_no_numbers_are_refused(digits, value):
+    with pytest.raises(BadData, match="codes with values that are not numbers"):
+        digits.decode([0.0, value, 1.0])
+
+
 def test_codes_are_float32_rows(digits, drawn):
     codes = digits.encode([drawn(8, 8, seed=seed)[..., 0] for seed in range(4)])
     assert codes.shape == (4, 3) and codes.dtype == np.float32

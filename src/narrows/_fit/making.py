@@ -12,7 +12,7 @@ from torch import Tensor
 from narrows._contract import Batch, DataFacts, Pairs, Step
 from narrows._errors import BadOption, BadPairing
 from narrows._fit.parts import Parts, middle
-from narrows._fit.settings import TWIN, FitSettings
+from narrows._fit.settings import TWIN, FitSettings, refuse_for_tables
 from narrows._registry import kinds, tasks
 from narrows.data.augment import mirror, mirror_pairs, move, move_pairs
 from narrows.data.pairs import PairedDataset
@@ -39,6 +39,8 @@ _RESTORING_RATE = 1e-3
 def make_model(dataset: Dataset, chosen: FitSettings, config: TrainingConfig) -> Model:
     """The model, with the loss chosen from the data where `auto` was asked for. Raises BadOption, BadPairing,
     BadModelFile, UnknownName."""
+    if dataset.form == "table":
+        refuse_for_tables(chosen)
     loss, why = chosen.loss, None
     target_shape = dataset.target_shape if isinstance(dataset, PairedDataset) else None
     if loss == "auto" and dataset.form == "table":

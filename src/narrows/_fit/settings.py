@@ -110,6 +110,15 @@ def parse_settings(given: dict[str, Any]) -> tuple[FitSettings, TrainingConfig]:
     )
 
 
+def refuse_for_tables(chosen: FitSettings) -> None:
+    """Raise BadOption for what is only done with pictures."""
+    usual = FitSettings()
+    for name in ("size", "channels", "patch", "shift", "mirror", "group_by"):
+        value = getattr(chosen, name)
+        if value and value != getattr(usual, name):  # not to shift and not to mirror is what happens
+            raise BadOption(f"{name}={value!r} is for pictures; this is a table: leave out --{name.replace('_', '-')}")
+
+
 def hold_to_the_same_job(run: Run, dataset: Dataset, chosen: FitSettings, config: TrainingConfig, force: bool) -> None:
     """A run goes on only with the data and settings that it began with, once it has kept a step. `force` begins anew
     where it cannot go on or has ended; one that was stopped goes on, or the same command with --force would begin anew

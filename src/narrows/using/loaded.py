@@ -142,6 +142,8 @@ class LoadedModel:
 
     def _codes(self, codes: Any) -> Tensor:
         found = codes.detach().cpu().float() if isinstance(codes, Tensor) else _numbers(codes, "codes")
+        if not torch.isfinite(found).all():
+            raise BadData("codes with values that are not numbers came; replace NaN and infinities first")
         return found[None] if found.dim() == 1 else found
 
     def _bounded(self, result: Tensor) -> Tensor:

@@ -47,6 +47,8 @@ def picture_paths(
 ) -> list[Path]:
     """A target below `folder` for each name, its tree kept; page 2 of a.tif becomes a-page-2. `originals` are not
     written over even with `force`. Raises BadData where two names meet, WouldOverwrite."""
+    if folder.suffix.lower() in (".npy", ".csv", *READABLE) and not folder.is_dir():
+        raise BadOption(f"--out {folder}: pictures go to a folder, each with a name of its own: --out {folder.stem}")
     suffix = ".png" if channels in (1, 3) else ".tif"
     taken: dict[Path, str] = {}
     for name in names:
