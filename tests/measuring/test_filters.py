@@ -47,8 +47,18 @@ def test_a_setting_that_cannot_be_is_refused_with_one_that_can(text):
         read_filter(text, task("denoise"))
 
 
+@pytest.mark.parametrize(("text", "of", "what"), [
+    ("gaussian=-1", "denoise", "gaussian takes a number above 0 and below 10000"),
+    ("median=2.5", "denoise", "median takes a whole number above 0"),
+    ("unsharp_mask=2", "sharpen", "unsharp_mask takes 2 numbers, each above 0"),
+])  # fmt: skip
+def test_what_a_setting_may_be_is_said(text, of, what):
+    with pytest.raises(BadOption, match=what):
+        read_filter(text, task(of))
+
+
 def test_a_filter_without_settings_takes_none():
-    with pytest.raises(BadOption, match="it has no setting"):
+    with pytest.raises(BadOption, match="bicubic has no setting: --classical bicubic"):
         read_filter("bicubic=2", task("upscale"))
 
 

@@ -94,8 +94,12 @@ def _read_setting(text: str, said: str, name: str, usual: Any) -> Any:
     except ValueError:
         read = ()
     if not like or not read or not all(0 < number < 1e4 for number in read):
-        takes = f"{name}={','.join(f'{each:g}' for each in like)}" if like else f"{name} (it has no setting)"
-        raise BadOption(f"--classical {text} came; such as --classical {takes}")
+        if not like:
+            raise BadOption(f"--classical {text}: {name} has no setting: --classical {name}")
+        kind = "whole number" if isinstance(like[0], int) else "number"
+        what = f"{len(like)} numbers, each" if len(like) > 1 else f"a {kind}"
+        such = f"{name}={','.join(f'{each:g}' for each in like)}"
+        raise BadOption(f"--classical {text}: {name} takes {what} above 0 and below 10000, such as --classical {such}")
     return read if isinstance(usual, tuple) else read[0]
 
 
