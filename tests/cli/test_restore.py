@@ -12,7 +12,7 @@ from PIL import Image
 
 from narrows._errors import CannotWrite
 from narrows.model import zoo
-from narrows.using import _journal, files
+from narrows.using import _journal, engines, files
 
 
 @pytest.fixture
@@ -143,6 +143,19 @@ def test_two_pictures_for_one_result_are_refused(run, photos, pictures, tmp_path
     ran = run("denoise", "photos/000.png", "others/000.png", "--model", denoiser, "--out", "clean")
     assert ran.code == 1 and "would both become clean/000.png" in ran.err
     assert not Path("clean").exists()
+
+
+def test_a_picture_that_is_named_twice_is_taken_once(run, photos, denoiser):
+    ran = run("denoise", "photos", "photos/000.png", "photos/../photos/000.png", "--model", denoiser, "--out", "clean")
+    assert ran.code == 0 and ran.out == "3 of 3 written: clean\n"
+
+
+def test_notes_that_are_not_shown_are_counted(run, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for number in range(22):
+        Image.fromarray(np.zeros((8, 8), np.uint8)).convert("1").save(tmp_path / "photos" / f"{number}.png")
+    ran = run("blur", "photos", "--out", "o")
+    assert ran.err.count("worked on as grey") == 20 and "and 2 more notes, which --json lists" in ran.err
 
 
 def test_results_inside_the_folder_are_not_read_the_next_time(run, photos, denoiser):
@@ -333,6 +346,7 @@ def noisy(tmp_path: Path, monkeypatch) -> Path:
     from narrows.measuring import proof
 
     monkeypatch.setattr(proof, "filters_for", lambda names, slow: _filters_for(["median", "gaussian"]))
+    monkeypatch.setattr(engines, "require", lambda name: None)  # what is refused is refused installed or not
     return tmp_path / "noisy"
 
 
@@ -451,6 +465,8 @@ def test_careful_is_another_result_that_proof_judges_and_an_earlier_run_knows(ru
         (["denoise", "--classical", "clahe"], "no classical filter of denoise called 'clahe'"),
         (["denoise", "--classical", "median", "--model", "x"], "takes the network's place"),
         (["denoise", "--classical", "median", "--map"], "leave out --map"),
+        (["denoise", "--classical", "median", "--engine", "onnxruntime"], "leave out --engine onnxruntime"),
+        (["blur", "--engine", "onnxruntime"], "blur is computed by a formula"),
         (["denoise", "--classical", "median", "--proof"], "leave out --classical"),
         (["denoise", "--classical", "median", "--level", "5"], "--level is told the network"),
         (["denoise", "--truth", "nowhere"], "--truth nowhere does not exist"),

@@ -72,6 +72,11 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(denoiser, tmp_pat
     assert restore_tensor(denoiser, torch.rand(1, 1, 8, 8), engine="onnxruntime").shape == (1, 1, 8, 8)
 
 
+def test_a_formula_has_nothing_for_an_engine():
+    with pytest.raises(NotSupported, match=r"blur is computed by a formula.*leave out --engine onnxruntime"):
+        narrows.restore(np.zeros((8, 8)), task="blur", engine="onnxruntime")
+
+
 def test_another_engine_is_refused_by_name(denoiser):
     with pytest.raises(UnknownName, match="no engine called 'tensorrt'; known: onnxruntime, torch"):
         restore_tensor(denoiser, torch.rand(1, 1, 8, 8), engine="tensorrt")

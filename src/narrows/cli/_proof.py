@@ -61,14 +61,21 @@ class Asked(NamedTuple):
         found = cls(**{name: given.pop(name) for name in cls._fields})
         return found._replace(proof=found.proof or found.truth is not None)
 
-    def check(self, task: str, model: Any, force: bool, *, careful: bool = False) -> None:
+    def check(self, task: str, model: Any, force: bool, *, careful: bool = False, engine: str = "torch") -> None:
         """Everything that can be refused before a picture is looked for. Raises BadOption, BadData, NotSupported,
         UnknownName, WouldOverwrite."""
         from narrows.measuring.proof import check_estimate
         from narrows.using.doubt import model_with_doubt
+        from narrows.using.restore import check_engine_for
 
-        if self.classical and (model is not None or self.map or careful):
-            other = "--map" if self.map else "--careful" if careful else f"--model {model}"
+        others = {
+            f"--model {model}": model,
+            "--map": self.map,
+            "--careful": careful,
+            f"--engine {engine}": engine != "torch",
+        }
+        if self.classical and any(others.values()):
+            other = next(name for name, given in others.items() if given)
             raise BadOption(f"--classical {self.classical} takes the network's place; leave out {other}")
         if self.truth is not None and not self.truth.exists():
             raise BadData(f"--truth {self.truth} does not exist; give the folder of the true pictures")
@@ -87,6 +94,7 @@ class Asked(NamedTuple):
                 )
         if self.map:
             model_with_doubt(task, 3, model)
+        check_engine_for(task, model, engine)
 
     def check_files(self, jobs: Sequence[Any], roots: Sequence[str]) -> None:
         """The same, once it is known what will be restored; the page's folder is made. Raises BadData, CannotWrite."""

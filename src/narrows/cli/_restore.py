@@ -190,7 +190,7 @@ def _restored(
 
     check_engine(engine)
     place = zoo.place_of(model) if model else None
-    asked.check(task or "reconstruct", place, force, careful=careful)
+    asked.check(task or "reconstruct", place, force, careful=careful, engine=engine)
     if task and model:
         _check_task(task, model, place)
     task = task or "reconstruct"
@@ -212,6 +212,8 @@ def _restored(
         )  # fmt: skip
     for note in done.notes[:_MOST_SHOWN]:
         out.note(note)
+    if len(done.notes) > _MOST_SHOWN:
+        out.note(f"and {len(done.notes) - _MOST_SHOWN} more notes, which --json lists")
     say_what_failed(out, done.failed, len(plan.jobs))
     if done.already:
         out.note(f"{len(done.already)} done already, by an earlier run of the same (--force makes them anew)")

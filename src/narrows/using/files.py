@@ -88,7 +88,7 @@ def plan_files(
     Raises BadData (nothing there, two inputs for one target), WouldOverwrite (also where a target is an input),
     CannotWrite: all before anything is done.
     """
-    jobs: list[Job] = []
+    found_jobs: dict[tuple[Path, Path], Job] = {}
     skipped: list[tuple[str, str]] = []
     for path in map(Path, paths):
         found = look_through(path)
@@ -104,7 +104,9 @@ def plan_files(
             below = picture.relative_to(path) if is_folder else Path(picture.name)
             if is_folder and ((inside and _is_below(picture, inside)) or (not recursive and len(below.parts) > 1)):
                 continue
-            jobs.append(Job(picture, out / below if out else picture, printable(picture)))
+            job = Job(picture, out / below if out else picture, printable(picture))
+            found_jobs.setdefault((picture.resolve(), job.target), job)  # a picture that is named twice is taken once
+    jobs = list(found_jobs.values())
     if not jobs:
         reasons = "; ".join(f"{name}: {why}" for name, why in skipped[:3])
         raise BadData(

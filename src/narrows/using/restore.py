@@ -29,6 +29,8 @@ from narrows.using.tiles import TILE, Tile, cut, pad_to, tiles
 
 _ONE_WAY = "careful lays a picture in eight ways, and this model {}: leave out --careful (careful=True)"
 
+_NO_NET = "{} is computed by a formula, and an engine computes nets: leave out --engine {}"
+
 _loaded: dict[Path, Model] = {}
 
 
@@ -163,6 +165,12 @@ def restore_file(
     return save_photo(better(found), target, force=force)
 
 
+def check_engine_for(task: str, model: Any, engine: str) -> None:
+    """Raises NotSupported where another engine than torch has no net to compute."""
+    if engine != "torch" and not isinstance(model_for(task, 3, model), Model):
+        raise NotSupported(_NO_NET.format(task, engine))
+
+
 def task_of(model: Model | AbstractTask) -> AbstractTask:
     """The task that a model was made for."""
     return model.task if isinstance(model, Model) else model
@@ -291,6 +299,8 @@ def way_of(
         formula = model.exact(**options)
         if formula is None:
             raise NotSupported(f"{tasks.name_of(model)} needs a model: --model DIR")
+        if engine != "torch":
+            raise NotSupported(_NO_NET.format(tasks.name_of(model), engine))
         if careful:
             raise NotSupported(
                 f"{tasks.name_of(model)} is a formula, which gives the same in all eight ways: leave out --careful"
