@@ -26,6 +26,7 @@ from narrows.measuring.judge import Judgement, held_out_intervals, judge
 from narrows.model.folder import CARD, README, WEIGHTS, save
 from narrows.model.model import Model
 from narrows.pages.fitted import readme, write_fit_report
+from narrows.training import ranks
 from narrows.training.config import TrainingConfig
 from narrows.training.loop import History
 from narrows.training.runs import Run
@@ -70,7 +71,8 @@ def fit(
     `settings` are the fields of `FitSettings` (task, kind, architecture, code_size, n_layers, n_nodes, loss, ...) and
     of `TrainingConfig` (minutes, epochs, steps, seed, batch_size, ...). The budget is 5 minutes unless said.
     With `out`, the folder gets the model, its report and the run, with which the same call goes on after any
-    interruption; without it nothing is written.
+    interruption; without it nothing is written. With `devices` above 1 the call is made in each process that `torchrun`
+    started; the first alone judges, writes and tells its progress, and the others get the model and the history.
 
     Example: `narrows.fit("faces/", code_size=32, minutes=5, out="faces-model")`.
     Raises BadData, BadOption, BadPairing, UnknownName, WouldOverwrite, CannotWrite, BadRun, RunStopped.
@@ -83,13 +85,16 @@ def fit(
     if pairs is not None:
         data, settings = _Two(*_two(pairs)), {"task": _FOR_PAIRS} | settings
     chosen, config = parse_settings(settings)
+    ranks.join(config)
+    if progress is None or not ranks.leads(config):
+        progress = _silent
     if out is None:
-        return _fit(data, chosen, config, None, None, force, lang, command, progress or _silent)
+        return _fit(data, chosen, config, None, None, force, lang, command, progress)
     folder = Path(out)
     if not force:
         _refuse_to_overwrite(folder)
-    with Run.open(folder / _RUN) as run:
-        return _fit(data, chosen, config, folder, run, force, lang, command, progress or _silent)
+    with Run.open(folder / _RUN, writes=ranks.leads(config)) as run:
+        return _fit(data, chosen, config, folder, run, force, lang, command, progress)
 
 
 def _refuse_to_overwrite(folder: Path) -> None:
@@ -144,7 +149,9 @@ def _fit(
         dataset = as_photographs(dataset)
     _device.choose(config.device)
     if run is not None:  # only now that nothing can be refused any more: a refusal leaves the folder as it was
-        hold_to_the_same_job(run, dataset, asked, config, force)
+        if run.writes:
+            hold_to_the_same_job(run, dataset, asked, config, force)
+        ranks.wait(config)
     moved, why = choose_moves(dataset, model, parts.training, chosen, config.seed)
     model.card["about"]["reasons"] |= why
     history, plan = train_model(model, parts, moved, config, run, progress)
@@ -152,6 +159,9 @@ def _fit(
     could_be_whole = "whole" in kinds[model.task.kind].needs and model.target_shape == model.shape
     if could_be_whole and model.code_size is not None and chosen.twin and parts.judged:
         twin = train_twin(dataset, chosen, config, lesson, parts, history.seconds, run, progress)
+    if not ranks.leads(config):
+        _complete_card(model, dataset, parts, chosen, config, plan, history, None, command)
+        return Fitted(LoadedModel(model), None, history, None, None)
     progress({"event": "judging"})
     judgement = None
     if parts.judged and model.task.has_truth:

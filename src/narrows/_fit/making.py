@@ -233,6 +233,6 @@ def train_twin(
     if run is None:
         train_model(twin, parts, plain, budget, None, progress)
         return twin
-    with Run.open(run.folder / TWIN) as beside:
+    with Run.open(run.folder / TWIN, writes=run.writes) as beside:
         train_model(twin, parts, plain, budget, beside, progress)
     return twin

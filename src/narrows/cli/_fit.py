@@ -15,7 +15,9 @@ import typer
 from narrows._errors import BadOption
 from narrows.cli._output import Output
 from narrows.cli._parts import UNKNOWN, Option, fields_of
-from narrows.cli._verb import command_line, warm_up
+from narrows.cli._sharing import is_first, share
+from narrows.cli._verb import as_module, command_line, warm_up
+from narrows.training.ranks import launched
 
 _PACKAGE = Path(__file__).parents[1]
 _SPOKEN = {"architecture": ("--arch", "--architecture"), "begin_with": ("--from",)}
@@ -135,6 +137,10 @@ def _fit(
     out: Output, data: list[str], pairs: tuple[str, str] | None, to: Path | None, options: list[str], lang: str,
     force: bool, given: dict[str, Any],
 ) -> dict[str, Any] | None:  # fmt: skip
+    if (given.get("devices") or 1) > 1:
+        if not launched():
+            raise SystemExit(share(out.argv, given["devices"], as_module()))
+        out.silent = not is_first()
     chosen = {name: value for name, value in given.items() if value is not None}
     chosen |= {"options": dict(name_and_value(text) for text in options)}
     if "n_nodes" in chosen:

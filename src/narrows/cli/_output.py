@@ -21,6 +21,8 @@ class Output:
         """The command line without the program's name."""
         self.exit_code = 0
         """What the verb ends with, where it got as far as that."""
+        self.silent = False
+        """For a process whose work another one tells."""
 
     def say(self, line: str = "") -> None:
         """A line of the result, for people."""
@@ -51,8 +53,9 @@ class Output:
         if self.as_json:
             self._write(sys.stdout, json.dumps(_plain(found or {}), allow_nan=False))
 
-    @staticmethod
-    def _write(stream: Any, line: str) -> None:
+    def _write(self, stream: Any, line: str) -> None:
+        if self.silent:
+            return
         stream.write(line + "\n")
         stream.flush()
 

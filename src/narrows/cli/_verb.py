@@ -14,6 +14,8 @@ import typer
 
 from narrows._errors import NarrowsError, RunStopped
 from narrows.cli._output import Output
+from narrows.cli._sharing import let_the_first_speak
+from narrows.training.ranks import is_lost
 
 ARGV = "narrows.argv"
 """Where the context keeps the command line as it came."""
@@ -36,6 +38,8 @@ def verb(work: Work) -> Callable[..., None]:
         except (Exception, KeyboardInterrupt) as error:
             if debug or (isinstance(error, OSError) and error.errno == errno.EPIPE):
                 raise
+            if out.silent:
+                let_the_first_speak(error, out)
             sentence, code = explain(error, out)
             if as_json:
                 out.result({"error": {"type": type(error).__name__, "message": sentence}})
@@ -68,6 +72,8 @@ def explain(error: BaseException, out: Output) -> tuple[str, int]:
     if isinstance(error, NarrowsError):
         return _on_one_line(error), 1
     text = _on_one_line(error)
+    if is_lost(error):
+        return "another process of this training has ended; look above for why, then run the same command again", 1
     if isinstance(error, MemoryError) or any(words in text.lower() for words in _OUT_OF_MEMORY):
         return "memory does not suffice; take smaller pictures or a smaller net (--n-nodes), or close something", 1
     if isinstance(error, OSError):
@@ -83,9 +89,12 @@ def _on_one_line(error: BaseException) -> str:
 
 def command_line(argv: tuple[str, ...]) -> str:
     """What to type to run the same again."""
-    as_module = bool(sys.argv) and Path(sys.argv[0]).parts[-2:] == ("narrows", "__main__.py")
-    program = ["python", "-m", "narrows"] if as_module else ["narrows"]
-    return shlex.join([*program, *argv])
+    return shlex.join([*(["python", "-m", "narrows"] if as_module() else ["narrows"]), *argv])
+
+
+def as_module() -> bool:
+    """Whether this was started as `python -m narrows`."""
+    return bool(sys.argv) and Path(sys.argv[0]).parts[-2:] == ("narrows", "__main__.py")
 
 
 def warm_up() -> None:

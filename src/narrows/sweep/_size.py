@@ -90,6 +90,8 @@ def refuse_unheeded(settings: dict[str, Any]) -> None:
                 f"{name} came; a sweep takes pictures or a table as they are, without pairs or a look at their damage: "
                 f"leave {name} out, or give it to fit"
             )
+    if settings.get("devices", 1) != 1:
+        raise BadOption(f"devices={settings['devices']!r} came; a sweep trains in one process: give devices to fit")
 
 
 def shape_of(chosen: FitSettings) -> tuple[int, ...] | None:

@@ -49,7 +49,12 @@ def usual_batch(config: TrainingConfig, examples: int) -> int:
     """Examples a step: as asked for, else 128, and fewer where a pass would have less than ten steps; never more than
     there are."""
     few = max(_FEW_BATCH, examples // _BATCHES_A_PASS)
-    return min(examples, config.batch_size or min(USUAL_BATCH, few))
+    return _shared(min(examples, config.batch_size or min(USUAL_BATCH, few)), config)
+
+
+def _shared(batch: int, config: TrainingConfig) -> int:
+    """So that each process takes as many; where examples are fewer, one is taken twice."""
+    return math.ceil(batch / config.devices) * config.devices
 
 
 Measure = Callable[[float, int, int | None], tuple[float, float]]
@@ -68,7 +73,7 @@ def plan_steps(config: TrainingConfig, examples: int, measure: Measure, threads:
 
     total = config.steps or steps(batch)
     if config.batch_size is None and config.steps is None and total < _ENOUGH_STEPS and batch > _LEAST_BATCH:
-        batch = max(_LEAST_BATCH, math.ceil(batch * total / _ENOUGH_STEPS))
+        batch = _shared(max(_LEAST_BATCH, math.ceil(batch * total / _ENOUGH_STEPS)), config)
         total = steps(batch)
     landmarks = min(500, max(20, math.ceil(_LANDMARK_SHARE * total)))
     return Plan(total, landmarks, math.ceil(total / config.evaluations), batch, clock.threads if clock else None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from narrows import _device
 from narrows._contract import Batch, Step, Trainable
 from narrows._errors import TrainingFailed
+from narrows.training import ranks
 from narrows.training._averaging import Average
 from narrows.training._optimizers import Optimizers
 from narrows.training.config import TrainingConfig
@@ -54,6 +55,7 @@ class Stepper:
         self.module, self.supply, self.config, self.smaller = module, supply, config, smaller
         self.resize(batch_size)
         self._order: tuple[int, Tensor] | None = None
+        ranks.join(config)
         device = _device.choose(config.device)
         convolutional = _is_convolutional(module)
         precision = choose_precision(config.precision, device, module, min(self.micro, batch_size))
@@ -63,11 +65,11 @@ class Stepper:
         self.fabric = Fabric(
             accelerator=device,
             devices=config.devices,
-            strategy="ddp" if config.devices > 1 else "auto",
+            strategy=_strategy(module, config),
             precision=None if mixed else precision,  # type: ignore[arg-type]
-            plugins=KeepInputs("bf16-mixed", device) if mixed else None,
+            plugins=[*_environment(config), *([KeepInputs("bf16-mixed", device)] if mixed else [])],
         )
-        if config.devices > 1 and self.fabric.world_size == 1:
+        if config.devices > 1:
             self.fabric.launch()
         module.train()
         self.channels_last = convolutional
@@ -125,7 +127,7 @@ class Stepper:
                 batch = self._to_device(validation.make(indices, here))
                 summed += self._in_memory(functools.partial(loss_of, batch, here, start), len(batch.x))
         self.module.train()
-        return summed / count
+        return self.mean(summed / count)
 
     def restore(self, x: Tensor) -> Tensor:
         """The module's `restore`, for tasks that learn without clean pictures; no gradient."""
@@ -140,6 +142,14 @@ class Stepper:
         mean = self.fabric.all_reduce(torch.tensor(value, device=self.fabric.device), reduce_op="mean")
         assert isinstance(mean, Tensor)  # as what went in
         return float(mean)
+
+    def most(self, number: int) -> int:
+        """The largest over all processes."""
+        if self.fabric.world_size == 1:
+            return number
+        found = self.fabric.all_reduce(torch.tensor(number, device=self.fabric.device), reduce_op="max")
+        assert isinstance(found, Tensor)  # as what went in
+        return int(found)
 
     def tensors(self) -> dict[str, Tensor]:
         """The live state, by group and name: not copies."""
@@ -164,6 +174,11 @@ class Stepper:
                 if not _is_out_of_memory(error):
                     raise
                 before = min(self.micro, examples)
+                if self.fabric.world_size > 1:  # the others wait for this very step
+                    raise TrainingFailed(
+                        f"memory does not suffice for {before} examples at once in each process; take --micro-batch "
+                        f"{math.ceil(before / 2)}, with --force, or a smaller net (--n-nodes)"
+                    ) from error
                 if before <= 1:
                     raise TrainingFailed(
                         "memory does not suffice for one example; take a smaller net (--n-nodes) or smaller pictures"
@@ -238,6 +253,22 @@ class Stepper:
             return fine
         count = self.fabric.all_reduce(torch.tensor(float(fine), device=self.fabric.device), reduce_op="sum")
         return bool(count == self.fabric.world_size)
+
+
+def _strategy(module: Trainable, config: TrainingConfig) -> str:
+    """Where several turns share the module, none uses all of its weights."""
+    if config.devices == 1:
+        return "auto"
+    return "ddp" if len(module.turns) == 1 else "ddp_find_unused_parameters_true"
+
+
+def _environment(config: TrainingConfig) -> list[Any]:
+    """Said outright, for a batch system's own would be found first."""
+    if config.devices == 1:
+        return []
+    from lightning_fabric.plugins.environments import TorchElasticEnvironment
+
+    return [TorchElasticEnvironment()]
 
 
 def choose_precision(asked: str, device: str, module: Trainable, rows: int) -> str:

@@ -57,7 +57,8 @@ class TrainingConfig:
     device: str = "auto"
     """"auto", "cpu", "cuda", "mps"."""
     devices: int = 1
-    """Processes that share each batch; more than one wants a launcher (`torchrun`)."""
+    """Processes that share each batch, which is made a multiple of them: one for each GPU. `narrows fit` starts them;
+    a script of your own is started by `torchrun`."""
 
     def __post_init__(self) -> None:
         refuse_other_types(self)

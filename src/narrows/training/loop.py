@@ -18,6 +18,7 @@ import math
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple, NoReturn
 
 import torch
@@ -101,12 +102,14 @@ class _Training:
 
     def go(self) -> Outcome:
         resumed = self.run.load() if self.run else None
+        stored = self.run.plan if self.run else None
         if resumed is None and self.facts is not None:
             self.module.start(self.facts())
         usual = usual_batch(self.config, self.supply.count)
         self.dtype = next(self.module.parameters()).dtype
         self.stepper = Stepper(self.module, self.supply, self.config, usual, self._say_smaller)
-        self.plan = self._plan()
+        self.stepper.all_agree(True)  # every process has read the run, and only now may it be written
+        self.plan = self._plan(stored)
         self.stepper.resize(self.plan.batch_size)
         with _device.threads(self.plan.threads):
             return self._go(resumed)
@@ -118,9 +121,9 @@ class _Training:
             self._resume(*resumed)
         with listen_for_stop() as stopped:
             while self.step < self.plan.total and not self.finished:
-                if stopped():
+                if number := self.stepper.most(stopped()):
                     self._save_where_it_stopped()
-                    self._raise_stopped(stopped())
+                    self._raise_stopped(number)
                 began = time.perf_counter()
                 fine = self._one_step()
                 self._tick(began)
@@ -133,16 +136,15 @@ class _Training:
                     self._pass_landmark()
                 self.history.seconds += time.perf_counter() - began
             self._write_end()
-            if stopped():
-                self._raise_stopped(stopped())
+            if number := self.stepper.most(stopped()):
+                self._raise_stopped(number)
         self._finish()
         return Outcome(self.plan, self.history, self.best_step)
 
     # Beginning
 
-    def _plan(self) -> Plan:
+    def _plan(self, stored: dict[str, Any] | None) -> Plan:
         """Steps, batch and threads: as stored where the run has begun, else measured now and stored."""
-        stored = self.run.plan if self.run else None
         if self.run and stored is not None and "total" in stored:
             if not stored.keys() >= set(Plan._fields):
                 raise BadRun(
@@ -156,7 +158,10 @@ class _Training:
                 return time_steps(self.stepper, self.validation, seconds)
 
         threads = torch.get_num_threads() if self.stepper.fabric.device.type == "cpu" else None
-        plan = plan_steps(self.config, self.supply.count, measure, threads)
+        config = self.config
+        if config.minutes is not None:
+            config = replace(config, minutes=self.stepper.mean(config.minutes))  # a twin's are as each process took
+        plan = plan_steps(config, self.supply.count, measure, threads)
         if self.run:
             self.run.begin({**(stored or {}), **plan._asdict(), "config": self.config.as_dict()})
         return plan
@@ -340,6 +345,7 @@ class _Training:
             self._write_landmark()  # first, for the resumed run may have to go back to it
         if self.run and self.stepper.fabric.is_global_zero:
             self.run.save(*self._state(), stop=True)
+        self.stepper.all_agree(True)  # the others end only when it is saved
 
     def _raise_stopped(self, number: int) -> NoReturn:
         self._tell("stopped")

@@ -39,19 +39,23 @@ def _checksum(tensor: Tensor) -> int:
 
 class Run:
     """One run's folder. Make it with `Run.open`; while it is held no other process can go on with the same run. To
-    look at its plan alone, it need not be held."""
+    look at its plan alone, it need not be held. One that does not write is another process's: it is read, no more."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, writes: bool = True) -> None:
+        self.folder, self.writes = folder, writes
         self._newest: str | None = None
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, folder: Path) -> Iterator[Run]:
-        """Hold the folder, made if need be; one that was made and then not begun in is taken away again.
+    def open(cls, folder: Path, *, writes: bool = True) -> Iterator[Run]:
+        """Hold the folder, made if need be; one that was made and then not begun in is taken away again. Without
+        `writes` only look into it, for another process of the same training holds it.
 
         Raises BadRun while another process holds it, CannotWrite.
         """
+        if not writes:
+            yield cls(folder, writes=False)
+            return
         made = [place for place in (folder, folder.parent) if not place.exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -126,17 +130,23 @@ class Run:
 
     def begin(self, plan: dict[str, Any]) -> None:
         """Write the settings and the number of steps, before step 1."""
+        if not self.writes:
+            return
         data = json.dumps({"format": _FORMAT, **plan}, indent=1, ensure_ascii=False)
         write_atomically(self.folder / "run.json", data.encode())
 
     def clear(self) -> None:
         """Forget the run: its checkpoints, events and plan."""
+        if not self.writes:
+            return
         for name in (*_SLOTS, _STOP, _EVENTS, "run.json"):
             (self.folder / name).unlink(missing_ok=True)
         self._newest = None
 
     def log(self, event: dict[str, Any]) -> None:
         """Add one line to events.jsonl."""
+        if not self.writes:
+            return
         line = json.dumps({name: _plain(value) for name, value in event.items()}, ensure_ascii=False) + "\n"
         try:
             with open(self.folder / _EVENTS, "a", encoding="utf-8") as file:
@@ -149,6 +159,8 @@ class Run:
 
     def save(self, tensors: dict[str, Tensor], facts: dict[str, Any], *, stop: bool = False) -> None:
         """Keep a checkpoint. `facts` must be JSON and hold `step` and `rollbacks`. Raises CannotWrite."""
+        if not self.writes:
+            return
         sums = {name: _checksum(tensor) for name, tensor in tensors.items()}
         text = json.dumps({"format": _FORMAT, "facts": facts, "checksums": sums})
         header = {"narrows": text, "crc32": str(zlib.crc32(text.encode()))}

@@ -1,0 +1,69 @@
+"""Several processes that train one model: which of them this is, and waiting for each other.
+
+Each has the environment that `torchrun` gives: RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT. The first alone
+writes, judges and speaks.
+"""
+
+from __future__ import annotations
+
+import os
+
+from narrows._errors import BadOption
+from narrows.training.config import TrainingConfig
+
+_NAMES = ("RANK", "LOCAL_RANK", "WORLD_SIZE")
+
+
+def launched() -> bool:
+    """Whether a launcher started this process as one of several. Costs no torch."""
+    return all(os.environ.get(name, "").isdigit() for name in _NAMES)
+
+
+def leads(config: TrainingConfig) -> bool:
+    """Whether this process is the one that writes, judges and speaks."""
+    return config.devices == 1 or not launched() or os.environ["RANK"] == "0"
+
+
+def join(config: TrainingConfig) -> None:
+    """Meet the others, where `config.devices` are more than one; once is enough. Raises BadOption."""
+    wanted = config.devices
+    if wanted == 1:
+        return
+    if not launched():
+        raise BadOption(
+            f"devices={wanted} came, and this is one process alone; from the shell: narrows fit DATA --devices "
+            f"{wanted}; a script of your own: torchrun --standalone --nproc-per-node {wanted} SCRIPT.py"
+        )
+    came = int(os.environ["WORLD_SIZE"])
+    if came != wanted:
+        raise BadOption(
+            f"devices={wanted} came, and the launcher started {came} (WORLD_SIZE); they must be equal: --devices "
+            f"{came}, or torchrun --nproc-per-node {wanted}"
+        )
+    import torch
+    import torch.distributed as dist
+
+    from narrows import _device
+
+    device = _device.choose(config.device)
+    there = {"cpu": wanted, "cuda": torch.cuda.device_count()}.get(device, 1)
+    if there < wanted:
+        raise BadOption(f"devices={wanted} came, and this machine has {there} of {device}: --devices {there}")
+    if not dist.is_initialized():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo")
+
+
+def wait(config: TrainingConfig) -> None:
+    """Until every process is here."""
+    if config.devices > 1:
+        import torch
+        import torch.distributed as dist
+
+        dist.all_reduce(torch.zeros(1))  # not `barrier`, which with NCCL needs a device
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether this is what a process sees when another one has ended."""
+    text = str(error).lower()
+    gone = ("connection closed", "connection reset", "connection refused", "remote process exited", "broken pipe")
+    return isinstance(error, RuntimeError) and any(words in text for words in gone)
