@@ -6,6 +6,8 @@ writes, judges and speaks.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 
 from narrows._errors import BadOption
@@ -51,6 +53,7 @@ def join(config: TrainingConfig) -> None:
         raise BadOption(f"devices={wanted} came, and this machine has {there} of {device}: --devices {there}")
     if not dist.is_initialized():
         dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo")
+        atexit.register(_leave)
 
 
 def wait(config: TrainingConfig) -> None:
@@ -60,6 +63,17 @@ def wait(config: TrainingConfig) -> None:
         import torch.distributed as dist
 
         dist.all_reduce(torch.zeros(1))  # not `barrier`, which with NCCL needs a device
+
+
+def _leave() -> None:
+    """Together, at the end of the program: a process that leaves others behind makes them abort, now and then."""
+    import torch
+    import torch.distributed as dist
+
+    if dist.is_initialized():
+        with contextlib.suppress(RuntimeError):  # another has ended already
+            dist.all_reduce(torch.zeros(1))
+        dist.destroy_process_group()
 
 
 def is_lost(error: BaseException) -> bool:
