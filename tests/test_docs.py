@@ -91,7 +91,7 @@ def workplace(tmp_path, drawn, monkeypatch) -> Path:
     folder("faces", 40, 16, 16, 1, ".png")
     folder("photos", 10, 68, 72, 3, ".jpg")
     Image.fromarray(drawn(48, 64, 3)).save("photo.jpg")
-    Image.new("L", (64, 48), "white").save("scratches.png")
+    Image.fromarray(np.uint8(255 * (drawn(48, 64)[..., 0] > 200))).save("scratches.png")
     Image.fromarray(drawn(48, 64, 3)).save("photo.png")
     tifffile.imwrite("photo.tif", drawn(48, 64)[..., 0].astype(np.uint16) * 257)
     rows = np.random.default_rng(0).normal(size=(60, 3))
