@@ -213,3 +213,16 @@ def test_set_without_a_name_or_value_is_refused(text):
 )
 def test_results_have_a_folder_of_their_own(verb, folder):
     assert _restore.folder_of(verb) == folder
+
+
+@pytest.mark.parametrize("name", ["denoise", "sharpen", "brighten", "blur", "upscale", "unjpeg"])
+def test_help_names_the_filters_that_the_verb_takes(run, name):
+    from narrows._registry import tasks
+    from narrows.measuring.filters import read_filter
+
+    said = " ".join(run(name, "--help").out.split())
+    names = said.split("NAME or NAME=SETTING: ")[1].split(".")[0].split(", ")
+    assert names == list(tasks[name].classical)
+    for one in names:
+        if one != "bm3d":  # a package of its own
+            read_filter(one, tasks[name]())

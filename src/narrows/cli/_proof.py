@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,8 +28,7 @@ Truth = Annotated[
 Classical = Annotated[
     str | None,
     typer.Option(
-        "--classical", metavar="FILTER", help="Use this classical filter instead of a network, such as bm3d or "
-        "unsharp_mask=2,0.7.", show_default=False,
+        "--classical", metavar="FILTER", help="Use this classical filter instead of a network.", show_default=False
     ),
 ]  # fmt: skip
 Mapped = Annotated[
@@ -214,3 +214,12 @@ def beside(
     lang: Lang = Language.en,
 ) -> None:
     """The arguments of every verb that restores."""
+
+
+def naming_filters(classical: inspect.Parameter, names: Sequence[str]) -> inspect.Parameter:
+    """`--classical` of a verb whose network is set beside these."""
+    said = typer.Option(
+        "--classical", metavar="FILTER", show_default=False,
+        help=f"Use a classical filter instead of a network, as NAME or NAME=SETTING: {', '.join(names)}.",
+    )  # fmt: skip
+    return classical.replace(annotation=Annotated[str | None, said])

@@ -15,7 +15,7 @@ from narrows._errors import BadOption, NotSupported
 from narrows.cli._fit import Language, name_and_value, plain_type
 from narrows.cli._output import Output
 from narrows.cli._parts import REQUIRED, UNKNOWN, Option, Part, parts_of
-from narrows.cli._proof import Asked, Lang, Mapped, Page, Proved, Truth, beside
+from narrows.cli._proof import Asked, Lang, Mapped, Page, Proved, Truth, beside, naming_filters
 from narrows.cli._verb import warm_up
 
 _MOST_SHOWN = 20
@@ -98,7 +98,11 @@ def make_verb(part: Part) -> Callable[..., dict[str, Any]]:
     names = [one.name for one in mine]
     if part.facts.get("alone"):
         mine += inspect.signature(_alone, eval_str=True).parameters.values()
-    last = inspect.signature(beside, eval_str=True).parameters.values()
+    own_filters = part.facts.get("classical", ())
+    last = [
+        naming_filters(one, own_filters) if one.name == "classical" and own_filters else one
+        for one in inspect.signature(beside, eval_str=True).parameters.values()
+    ]
 
     def work(out: Output, **given: Any) -> dict[str, Any]:
         own = {name: value for name in names if (value := given.pop(name)) is not None}
