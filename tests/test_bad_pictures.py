@@ -128,7 +128,10 @@ def test_odd_pictures_can_be_filled_and_change_nowhere_else(name: str, odd: Path
     mask = np.zeros((height, width), np.uint8)
     mask[height // 2, width // 2] = 255
     Image.fromarray(mask).save("mask.png")
-    assert main(["inpaint", str(odd / name), "--mask", "mask.png", "--out", "out"]) == 0
+    nothing_left = bool(mask.all())  # of a picture of one pixel
+    assert main(["inpaint", str(odd / name), "--mask", "mask.png", "--out", "out"]) == nothing_left
+    if nothing_left:
+        return
     after = open_photo(Path("out") / name)
     assert after.array.dtype == before.array.dtype and after.shape == before.shape
     assert (np.isfinite(after.array.astype(float)) == np.isfinite(before.array.astype(float))).all()
