@@ -487,5 +487,7 @@ def test_every_loss_that_a_kind_accepts_learns(pairing):
     for name, loss in LOSSES.items():
         if (wants_density and not loss.is_density) or (name == "bce" and pairing.form == "table"):
             continue  # refused, or for values in [0, 1]
+        if name == "bce" and "whole" in kinds[pairing.kind].needs:
+            continue  # refused: it would bend a sum
         model = fit(build(pairing, loss=name), steps=2)
         assert torch.isfinite(model.reconstruct(examples(model.shape, 3))).all(), name

@@ -13,7 +13,7 @@ import pytest
 
 from narrows import BadData, BadOption, BadRun, NotSupported, RunStopped, TrainingFailed, WouldOverwrite, fit
 from narrows.nn.losses import LOSSES
-from narrows.sweep import _sizes, _tune, size, tune
+from narrows.sweep import _sizes, _trials, _tune, size, tune
 
 optuna = pytest.importorskip("optuna")
 
@@ -78,16 +78,19 @@ def test_another_job_in_the_same_folder_is_refused(swept, sheet):
         quick(sheet, out, n_layers=2)
 
 
-def test_more_minutes_go_on_from_a_finished_sweep(sheet, tmp_path):
+def test_more_minutes_go_on_from_a_finished_sweep(sheet, tmp_path, monkeypatch):
+    # A trial counts a second: so many fit.
+    monkeypatch.setattr(_trials.Trials, "seconds", property(lambda self: float(len(self.found))))
+    monkeypatch.setattr(_sizes.Sweep, "_expected", lambda self, number: 1.0)
     again: list[tuple[int, int, int]] = []
 
     def note(event):
         if event["event"] == "size":
             again.append((event["code_size"], event["seed"], event["round"]))
 
-    first = quick(sheet, tmp_path / "out", minutes=0.01, seeds=1)
-    with pytest.raises(WouldOverwrite, match=r"more than 0\.01 minutes"):
-        quick(sheet, tmp_path / "out", minutes=0.005, seeds=1)
+    first = quick(sheet, tmp_path / "out", minutes=0.05, seeds=1)
+    with pytest.raises(WouldOverwrite, match=r"more than 0\.05 minutes"):
+        quick(sheet, tmp_path / "out", minutes=0.02, seeds=1)
     more = quick(sheet, tmp_path / "out", minutes=1.0, seeds=1, progress=note)
     assert (
         again and more.seconds > first.seconds and {one.size for one in first.tried} <= {one.size for one in more.tried}

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from narrows._errors import BadOption, BadRun, NarrowsError, UnknownName, WouldOverwrite
 from narrows._files import make_folder, write_atomically
-from narrows._fit import fit, parse_settings
+from narrows._fit import REPORT, fit, parse_settings
 from narrows._registry import kinds as registry
 from narrows.data.labels import read_labels, without_labels
 from narrows.data.reading import Dataset, read
@@ -30,7 +30,7 @@ from narrows.measuring.frechet import Quality
 from narrows.measuring.intervals import Interval
 from narrows.measuring.purposes import Purpose, purposes
 from narrows.model.build import make
-from narrows.model.folder import WEIGHTS, load
+from narrows.model.folder import CARD, README, WEIGHTS, load
 from narrows.pages.compared import ComparedPage, write_compared_page
 from narrows.training.runs import Run
 
@@ -260,7 +260,7 @@ def _hold_to_the_same_job(run: Run, folder: Path, job: dict[str, Any], force: bo
         raise WouldOverwrite(f"{folder} holds a finished comparison; choose another --out, or replace it with --force")
     if stored is not None:
         for name in (*job["kinds"], *stored.get("job", {}).get("kinds", {}), "PCA", "mean"):
-            for part in (_ROW, _NUMBERS, WEIGHTS):
+            for part in (_ROW, _NUMBERS, WEIGHTS, CARD, README, REPORT):
                 (folder / name / part).unlink(missing_ok=True)
             if (folder / name / "run").is_dir():
                 with Run.open(folder / name / "run") as one:

@@ -49,6 +49,15 @@ def test_every_level_has_as_wide_a_cell_before_the_bound_bends_it(levels):
     torch.testing.assert_close(shares, torch.full((levels,), 1 / levels), atol=2e-3, rtol=0)
 
 
+def test_outputs_that_are_small_to_begin_with_do_not_all_fall_into_one_cell():
+    whole = model()
+    kind, x = whole.autoencoder, 0.01 * torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    step = Step(0, 1, 64, torch.Generator())
+    assert len(kind.to_indices(kind.encode(x)).unique()) == 1
+    kind.start(whole.facts(x, 64, step))
+    assert len(kind.to_indices(kind.encode(x)).unique()) > 1
+
+
 def test_the_gradient_passes_the_rounding():
     kind = model().autoencoder
     outputs = torch.zeros(1, 4, 2, 2, requires_grad=True)

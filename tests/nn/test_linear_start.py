@@ -121,7 +121,7 @@ def test_random_begins_at_the_mean_as_before():
 
 
 def test_another_start_is_refused():
-    with pytest.raises(BadOption, match="start='pca'; it takes linear or random: --set start=linear"):
+    with pytest.raises(BadOption, match="start='pca'; it takes linear or random, such as --set start=linear"):
         make(shape=(4,), kind="undercomplete", architecture="mlp", options={"start": "pca"})
 
 

@@ -34,7 +34,7 @@ from narrows.using.loaded import LoadedModel
 
 _FOR_PAIRS = "relate"
 """The task where pairs come and no task is named."""
-_RUN, _REPORT = "run", "report.html"
+_RUN, REPORT = "run", "report.html"
 
 
 class Fitted(NamedTuple):
@@ -106,7 +106,7 @@ def _refuse_to_overwrite(folder: Path) -> None:
         )
     if (folder / _RUN / "run.json").exists():
         return
-    for name in (CARD, README, _REPORT):
+    for name in (CARD, README, REPORT):
         if (folder / name).exists():
             raise WouldOverwrite(
                 f"{folder / name} exists already, and no run of narrows lies beside it; choose another --out, or "
@@ -171,7 +171,7 @@ def _fit(
     if folder is not None:
         save(model, folder, readme=readme(model), force=True)
         report = write_fit_report(
-            folder / _REPORT, model, dataset, parts, history, judgement, lang=lang, command=command
+            folder / REPORT, model, dataset, parts, history, judgement, lang=lang, command=command
         )
     if run is not None:
         place = {"place": str(Path(data).absolute())} if isinstance(data, (str, Path)) else {}
