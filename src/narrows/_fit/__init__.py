@@ -89,12 +89,15 @@ def fit(
     if progress is None or not ranks.leads(config):
         progress = _silent
     if out is None:
-        return _fit(data, chosen, config, None, None, force, lang, command, progress)
-    folder = Path(out)
-    if not force:
-        _refuse_to_overwrite(folder)
-    with Run.open(folder / _RUN, writes=ranks.leads(config)) as run:
-        return _fit(data, chosen, config, folder, run, force, lang, command, progress)
+        fitted = _fit(data, chosen, config, None, None, force, lang, command, progress)
+    else:
+        folder = Path(out)
+        if not force:
+            _refuse_to_overwrite(folder)
+        with Run.open(folder / _RUN, writes=ranks.leads(config)) as run:
+            fitted = _fit(data, chosen, config, folder, run, force, lang, command, progress)
+    ranks.end_well(config)
+    return fitted
 
 
 def _refuse_to_overwrite(folder: Path) -> None:

@@ -19,11 +19,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     143: SIGTERM.
     """
     from narrows.cli._app import run
+    from narrows.cli._sharing import end_if_shared
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files may hold what a terminal cannot show
             stream.reconfigure(errors="backslashreplace")
-    return run(list(sys.argv[1:] if argv is None else argv))
+    code = run(list(sys.argv[1:] if argv is None else argv))
+    end_if_shared(code)
+    return code
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,8 @@ from narrows.training.ranks import is_lost
 _SECONDS_TO_SPEAK = 5.0
 """What failed in all processes is told by the first; one that failed alone is heard after so long."""
 _SECONDS_TO_END = 20.0
+_SHARED = "NARROWS_SHARED"
+"""Set in the environment of the processes."""
 _AS_SCRIPT = "import sys; from narrows.cli import main; sys.exit(main())"
 
 
@@ -31,13 +33,22 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def end_if_shared(code: int) -> None:
+    """End here and now where `share` started this process: everything is written, and what the process group leaves
+    behind made some abort while Python ended."""
+    if _SHARED in os.environ:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
 def share(argv: Sequence[str], count: int, as_module: bool) -> int:
     """Run the command line in `count` processes; gives the exit code. Ctrl-C and SIGTERM reach each of them."""
     program = [sys.executable, *(["-m", "narrows"] if as_module else ["-c", _AS_SCRIPT]), *argv]
     threads = str(max(1, (os.cpu_count() or 1) // count))
     shared = {
         "OMP_NUM_THREADS": threads, "TORCH_CPP_LOG_LEVEL": "ERROR", **os.environ,
-        "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()),
+        _SHARED: "1", "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()),
     }  # fmt: skip
     started: list[subprocess.Popen[bytes]] = []
     with _passing_on(started):

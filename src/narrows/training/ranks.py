@@ -14,6 +14,8 @@ from narrows._errors import BadOption
 from narrows.training.config import TrainingConfig
 
 _NAMES = ("RANK", "LOCAL_RANK", "WORLD_SIZE")
+_ended_well = False
+"""Whether the last training of this process came to its end, as that of the others will."""
 
 
 def launched() -> bool:
@@ -28,9 +30,11 @@ def leads(config: TrainingConfig) -> bool:
 
 def join(config: TrainingConfig) -> None:
     """Meet the others, where `config.devices` are more than one; once is enough. Raises BadOption."""
+    global _ended_well
     wanted = config.devices
     if wanted == 1:
         return
+    _ended_well = False
     if not launched():
         raise BadOption(
             f"devices={wanted} came, and this is one process alone; from the shell: narrows fit DATA --devices "
@@ -65,14 +69,21 @@ def wait(config: TrainingConfig) -> None:
         dist.all_reduce(torch.zeros(1))  # not `barrier`, which with NCCL needs a device
 
 
+def end_well(config: TrainingConfig) -> None:
+    """The training is over, and at the end of the program the processes wait for each other."""
+    global _ended_well
+    _ended_well = config.devices > 1
+
+
 def _leave() -> None:
-    """Together, at the end of the program: a process that leaves others behind makes them abort, now and then."""
+    """Together, where all went well: a process that leaves others behind makes them abort, now and then."""
     import torch
     import torch.distributed as dist
 
     if dist.is_initialized():
-        with contextlib.suppress(RuntimeError):  # another has ended already
-            dist.all_reduce(torch.zeros(1))
+        if _ended_well:
+            with contextlib.suppress(RuntimeError):  # another has ended already
+                dist.all_reduce(torch.zeros(1))
         dist.destroy_process_group()
 
 
