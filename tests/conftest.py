@@ -86,3 +86,20 @@ def as_nobody(tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
                 folder.chmod(before[folder])
 
     return lowered
+
+
+@pytest.fixture
+def first_training_fails(monkeypatch):
+    """The first net of a tuning cannot be trained."""
+    from narrows import TrainingFailed
+    from narrows.sweep import _tune
+
+    real, calls = _tune.train_model, []
+
+    def train_but_the_first(*given):
+        calls.append(given)
+        if len(calls) == 1:
+            raise TrainingFailed("the loss was not a number")
+        return real(*given)
+
+    monkeypatch.setattr(_tune, "train_model", train_but_the_first)

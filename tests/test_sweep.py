@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from narrows import BadData, BadOption, BadRun, NotSupported, RunStopped, TrainingFailed, WouldOverwrite, fit
+from narrows import BadData, BadOption, BadRun, NotSupported, RunStopped, WouldOverwrite, fit
 from narrows.nn.losses import LOSSES
 from narrows.sweep import _sizes, _trials, _tune, size, tune
 
@@ -239,16 +239,7 @@ def test_an_interrupted_tuning_goes_on_with_the_trials_that_it_would_have_tried(
     assert len({one["learning_rate"] for one in whole[1:]}) == 4
 
 
-def test_where_the_defaults_could_not_be_trained_no_other_trial_stands_for_them(sheet, tmp_path, monkeypatch):
-    real, calls = _tune.train_model, []
-
-    def train_but_the_first(*given):
-        calls.append(given)
-        if len(calls) == 1:
-            raise TrainingFailed("the loss was not a number")
-        return real(*given)
-
-    monkeypatch.setattr(_tune, "train_model", train_but_the_first)
+def test_where_the_defaults_could_not_be_trained_no_other_trial_stands_for_them(sheet, tmp_path, first_training_fails):
     found = tune(sheet, out=tmp_path / "out", minutes=0.02, trials=3, code_size=2)
     assert len(found.trials) == 2 and found.ratio is None and not found.decided
 

@@ -43,19 +43,7 @@ def test_what_a_sweep_decides_is_no_option_of_it(run, table):
     assert run("size", table, "--epochs", 3).code == 2
 
 
-def test_tune_says_so_where_the_defaults_could_not_be_trained(run, table, monkeypatch):
-    from narrows import TrainingFailed
-    from narrows.sweep import _tune
-
-    real, calls = _tune.train_model, []
-
-    def train_but_the_first(*given):
-        calls.append(given)
-        if len(calls) == 1:
-            raise TrainingFailed("the loss was not a number")
-        return real(*given)
-
-    monkeypatch.setattr(_tune, "train_model", train_but_the_first)
+def test_tune_says_so_where_the_defaults_could_not_be_trained(run, table, first_training_fails):
     ran = run("tune", table, "--minutes", 0.02, "--trials", 2, "--code-size", 1, "--json")
     assert ran.code == 0, ran.err
     assert ran.json["ratio"] is None and ran.json["sentence"].endswith("and the defaults could not be trained.")

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from narrows._contract import DataFacts
 from narrows._errors import NarrowsError
-from narrows._registry import priors
 from narrows.measuring.assess import comparable, feature_space
 from narrows.measuring.baselines import MeanBaseline, PCABaseline
 from narrows.measuring.evaluate import evaluate, mean_square
@@ -30,7 +29,6 @@ from narrows.using.sample import fit_prior
 MOST_LEARNED, MOST_JUDGED, MOST_DRAWN = 10_000, 10_000, 2_000
 """Examples whose codes a probe and a prior learn from, that judge, and that are drawn."""
 SHOWN = 8
-_PREFERRED = ("mixture", "autoregressive")
 _PRIOR_SHARE = 0.1
 """Of a kind's training time, for a prior that learns by gradient."""
 
@@ -159,9 +157,8 @@ class Bench:
         """What the model draws from: its own, or one that is fitted on codes now."""
         if "draw" in model.can:
             return "its own"
-        accepted = "indices" if "indices" in model.can else "vector"
-        fit = [name for name in priors if priors[name].accepts == accepted]
-        name = next((name for name in _PREFERRED if name in fit), fit[0])
+        name = model.usual_prior
+        assert name is not None  # every code that is compared has one
         name = "normal" if name == "mixture" and len(codes) < 200 else name
         config = TrainingConfig(
             minutes=max(0.02, _PRIOR_SHARE * minutes), batch_size=min(64, len(codes)), seed=self.seed, evaluations=3,

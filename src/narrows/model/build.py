@@ -49,7 +49,7 @@ def make(
     """
     form = "picture" if len(shape) == 3 else "table"
     task_class = tasks[task]
-    other = None if target_shape is None or tuple(target_shape) == tuple(shape) else tuple(target_shape)
+    other = _other(shape, target_shape)
     kind, architecture, code_size, reasons = _choose(task_class, kind, architecture, code_size, shape, other)
     kind_class, arch_class = kinds[kind], architectures[architecture]
     _check_pairing(form, task, task_class, kind, kind_class, architecture, arch_class, loss)
@@ -104,7 +104,7 @@ def kind_for(
     target_shape: tuple[int, ...] | None = None,
 ) -> str:
     """The kind that `make` takes when it is told so much. Raises UnknownName."""
-    other = None if target_shape is None or tuple(target_shape) == tuple(shape) else tuple(target_shape)
+    other = _other(shape, target_shape)
     return _choose(tasks[task], kind, architecture, code_size, shape, other)[0]
 
 
@@ -155,6 +155,11 @@ def make_prior(model: Model, name: str, options: dict[str, Any]) -> tuple[Abstra
 
 
 _OWN = frozenset({"net", "loss", "code_size", "shape", "target_shape", "extra", "n_layers", "n_nodes"})
+
+
+def _other(shape: tuple[int, ...], target_shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The shape of what comes out, where it is another than that of what goes in."""
+    return None if target_shape is None or tuple(target_shape) == tuple(shape) else tuple(target_shape)
 
 
 def _choose(
