@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from PIL import Image
 from skimage import data
 
 import narrows
-from narrows._errors import BadPairing, NotSupported
+from narrows._errors import BadOption, BadPairing, NotSupported
 from narrows.measuring.scoring import score
 
 SMALL = {"task": "denoise", "steps": 6, "batch_size": 4, "n_nodes": (8, 8), "patch": 32, "held_out": 0.2}
@@ -65,11 +67,16 @@ def test_a_way_that_was_asked_for_is_taken(noisy, way):
 
 
 def test_noise_is_put_on_clean_pictures_like_that_of_others(clean, noisy):
-    found = narrows.fit(clean, like=str(noisy), **SMALL)
+    found = narrows.fit(clean, like=Path(noisy), **SMALL)
     assert found.model.card["task"]["options"]["learn_from"] == "like"
     variance = found.model.model.task.curves @ torch.tensor([0.5, 1.0])
     assert float(variance.median().sqrt()) * 255 == pytest.approx(20, rel=0.25)
     assert found.judgement is not None, "the clean pictures judge"
+
+
+def test_pictures_in_memory_are_no_place_to_take_noise_from(clean):
+    with pytest.raises(BadOption, match="it takes text"):
+        narrows.fit(clean, like=np.zeros((2, 32, 32)), **SMALL)
 
 
 def test_neighbours_and_a_code_of_one_size_are_refused():

@@ -294,6 +294,8 @@ class Traces(NamedTuple):
     """N: the JPEG quality, 1 to 95; 100 where there is no trace of one."""
     blur: Tensor
     """N: pixels, the standard deviation of the Gaussian that it looks blurred by."""
+    grain: Tensor
+    """N: from one value to the next that occurs, for values in [0, 1]: 1/255 in 8 bits, next to 0 where any may be."""
 
 
 class AbstractTask(nn.Module, ABC):

@@ -42,15 +42,16 @@ class BadOption(NarrowsError, ValueError):
 
 
 def refuse_other_types(settings: Any) -> None:
-    """Raise BadOption where a dataclass's `int` or `float` (None, where it may be) holds something else."""
+    """Raise BadOption where a dataclass's `int`, `float` or `str` (None, where it may be) holds something else."""
     for field in dataclasses.fields(settings):
         kinds = {kind.strip() for kind in str(field.type).split("|")}
         value = getattr(settings, field.name)
-        if not kinds <= {"int", "float", "None"} or (value is None and "None" in kinds):
+        if not kinds <= {"int", "float", "str", "None"} or (value is None and "None" in kinds):
             continue
-        wanted = numbers.Real if "float" in kinds else numbers.Integral
+        wanted = numbers.Real if "float" in kinds else numbers.Integral if "int" in kinds else str
         if isinstance(value, bool) or not isinstance(value, wanted):
-            raise BadOption(f"{field.name}={value!r}; it takes a {'number' if 'float' in kinds else 'whole number'}")
+            name = "a number" if "float" in kinds else "a whole number" if "int" in kinds else "text"
+            raise BadOption(f"{field.name}={value!r:.80}; it takes {name}")
 
 
 class BadPairing(NarrowsError, ValueError):

@@ -23,7 +23,7 @@ from narrows._registry import tasks
 from narrows.data.images import Photo
 from narrows.data.sources import PatchSource
 from narrows.measuring.classical import filters_for
-from narrows.measuring.damage import noise_facts
+from narrows.measuring.damage import grain_of, noise_facts
 from narrows.measuring.noise import NoiseCurve
 from narrows.measuring.without_truth import estimated_gain
 from narrows.model.build import make
@@ -119,7 +119,8 @@ def restore_alone(
         raise BadOption(f"seconds={seconds}; training takes more than 0 and at most a day: --seconds 60")
     curve, measured, notes = _noise(photo, level)
     model = _small_net(photo.shape[0], task, seed)
-    model.task.learn(Traces(torch.tensor([curve]), torch.full((1,), 100.0), torch.zeros(1)))
+    grain = torch.tensor([grain_of(photo.middle(_UNTIL_MEASURED))])
+    model.task.learn(Traces(torch.tensor([curve]), torch.full((1,), 100.0), torch.zeros(1), grain))
     budget = {"steps": steps} if steps is not None else {"minutes": seconds / 60}
     config = TrainingConfig(**budget, batch_size=_PATCHES, learning_rate=_RATE, ema=_MEMORY, evaluations=1, seed=seed)  # type: ignore[arg-type]
     taken = _learn(model, photo, config, progress)

@@ -9,7 +9,7 @@ from skimage import data
 
 from narrows._errors import BadData, BadOption, UnknownName
 from narrows._registry import tasks
-from narrows.measuring.damage import choose_way, traces
+from narrows.measuring.damage import choose_way, grain_of, traces
 from narrows.measuring.lessons import lesson_for
 
 NAMES = ("camera", "coins", "moon", "brick", "page")
@@ -97,3 +97,21 @@ def test_what_cannot_be_done_is_said():
         lesson(asked="neighbours", like=noisy([25] * 5))
     with pytest.raises(BadOption, match="noise that can be measured"):
         lesson(asked="recorrupted", pictures=[torch.zeros((1, 64, 64))] * 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "grain"),
+    [
+        (lambda: torch.randint(0, 256, (1, 40, 40)) / 255, 1 / 255),
+        (lambda: torch.poisson(torch.full((1, 64, 64), 30.0)) / 60, 1 / 60),
+        (lambda: torch.full((3, 8, 8), 0.5), 0.0),
+    ],
+    ids=["8 bits", "photons", "one value"],
+)
+def test_the_step_between_values_is_found(values, grain):
+    torch.manual_seed(0)
+    assert grain_of(values()) == pytest.approx(grain, abs=1e-4)
+
+
+def test_values_that_may_be_any_have_next_to_no_step():
+    assert grain_of(torch.rand((1, 64, 64), generator=torch.Generator().manual_seed(0))) < 1 / 10_000

@@ -28,14 +28,14 @@ def noisy(count=6, channels=1, height=64, width=64, slope=0.0, offset=LEVEL**2):
 def denoise(way, **traces):
     task = Denoise(learn_from=way)
     noise = traces.get("noise", EVEN[None])
-    task.learn(Traces(noise, torch.full((len(noise),), 100.0), torch.zeros(len(noise))))
+    task.learn(Traces(noise, torch.full((len(noise),), 100.0), torch.zeros(len(noise)), torch.zeros(len(noise))))
     return task
 
 
 @pytest.mark.parametrize(("slope", "offset"), [(0.0, LEVEL**2), (0.02, 0.0)], ids=["Gaussian", "Poisson-like"])
 def test_the_noise_of_recorrupted_inputs_and_targets_is_uncorrelated(slope, offset):
     clean, seen = noisy(200, slope=slope, offset=offset)
-    x, target, _ = recorrupted(seen, torch.tensor([slope, offset]), random(3))
+    x, target, _ = recorrupted(seen, torch.tensor([slope, offset]), 0.0, random(3))
     clean = torch.cat([clean[:100], clean[:100]])
     own = float((seen - seen.mean()).square().mean())
     shared = float(((x - clean) * (target - clean)).mean())
@@ -46,12 +46,21 @@ def test_the_noise_of_recorrupted_inputs_and_targets_is_uncorrelated(slope, offs
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_recorrupted_pictures_come_in_opposite_pairs(count):
     _, seen = noisy(count)
-    x, target, weight = recorrupted(seen, EVEN, random(3))
+    x, target, weight = recorrupted(seen, EVEN, 0.0, random(3))
     assert x.shape == target.shape == seen.shape and weight is None
     for one in range(count // 2):
         other = one + (count + 1) // 2
         torch.testing.assert_close((x[one] + x[other]) / 2, seen[one])
         torch.testing.assert_close((target[one] + target[other]) / 2, seen[one])
+
+
+@pytest.mark.parametrize(("grain", "low", "high"), [(0.0, 0.12, 0.4), (LEVEL / 4, 0.35, 0.7), (0.0118, 0.236, 0.55)])
+def test_less_noise_is_added_where_values_are_closer_together(grain, low, high):
+    _, seen = noisy(400, height=16, width=16)
+    x, target, _ = recorrupted(seen, EVEN, grain, random(3))
+    # x = y + a z and target = y - z / a
+    added = ((x - seen).flatten(1).norm(dim=1) / (target - seen).flatten(1).norm(dim=1)).sqrt()[:200]
+    assert low <= float(added.min()) < low + 0.02 and high - 0.02 < float(added.max()) <= high + 1e-3
 
 
 def test_the_moved_target_of_neighbours_has_the_gradient_of_the_papers_loss():

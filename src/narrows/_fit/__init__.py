@@ -163,13 +163,14 @@ def _fit(
     if could_be_whole and model.code_size is not None and chosen.twin and parts.judged:
         twin = train_twin(dataset, chosen, config, lesson, parts, history.seconds, run, progress)
     if not ranks.leads(config):
-        _complete_card(model, dataset, parts, chosen, config, plan, history, None, command)
+        _complete_card(model, dataset, parts, chosen, config, plan, history, None, command, _device.describe())
         return Fitted(LoadedModel(model), None, history, None, None)
     progress({"event": "judging"})
     judgement = None
     if parts.judged and model.task.has_truth:
         judgement = judge(model, parts.fits, parts.learned, parts.judged, seed=config.seed, twin=twin)
-    _complete_card(model, dataset, parts, chosen, config, plan, history, judgement, command)
+    machine = ((run.plan if run else None) or {}).get("machine") or _device.describe()
+    _complete_card(model, dataset, parts, chosen, config, plan, history, judgement, command, machine)
     report = None
     if folder is not None:
         save(model, folder, readme=readme(model), force=True)
@@ -207,8 +208,10 @@ def _complete_card(
     history: History,
     judgement: Judgement | None,
     command: str,
+    machine: dict[str, Any],
 ) -> None:
-    """What was learned from, how, and how well: all of it travels with the model."""
+    """What was learned from, how, and how well: all of it travels with the model. `machine` is where it began: a run
+    may go on elsewhere."""
     model.card["data"] = {
         "examples": dict(zip(("training", "validation", "held_out"), parts.sizes, strict=True)),
         "columns": list(dataset.columns),
@@ -223,7 +226,7 @@ def _complete_card(
     model.card["about"] |= {
         "date": date.today().isoformat(),
         "command": command,
-        "machine": _device.describe(),
+        "machine": machine,
         "given": sorted(name for name, value in asdict(chosen).items() if value != usual[name]),
     }
     if judgement is not None:

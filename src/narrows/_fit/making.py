@@ -174,8 +174,7 @@ def train_model(
     shift, mirrored = chosen.shift or 0, bool(chosen.mirror)
 
     def supply(source: Any) -> Supply:
-        def batch(indices: Tensor, step: Step) -> Batch:
-            examples = source.take(indices, step.generator)
+        def batch(examples: Any, step: Step) -> Batch:
             if isinstance(examples, Pairs):
                 examples = move_pairs(examples, shift, step.generator)
                 examples = mirror_pairs(examples, step.generator) if mirrored else examples
@@ -184,12 +183,19 @@ def train_model(
                 examples = mirror(examples, step.generator) if mirrored else examples
             return model.batch(examples, step)
 
-        return Supply(len(source), batch)
+        def take(indices: Tensor, step: Step) -> Any:
+            return source.take(indices, step.generator)
+
+        if model.form == "table":  # what standardises them is no part of the net, and stays on the processor
+            return Supply(len(source), lambda indices, step: batch(take(indices, step), step))
+        return Supply(len(source), batch, take)
 
     def validation(source: Any) -> Supply:
         # Patches of validation photographs are drawn once and for all: (photo, patch) names the same pixels always.
         fixed = source.take(torch.arange(len(source)), generator(config.seed, "validation patches"))
-        return Supply(len(fixed), lambda indices, step: model.batch(fixed[indices], step))
+        if model.form == "table":
+            return Supply(len(fixed), lambda indices, step: model.batch(fixed[indices], step))
+        return Supply(len(fixed), model.batch, lambda indices, step: fixed[indices])
 
     def facts() -> DataFacts:
         random = generator(config.seed, "facts")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from narrows import _device
 from narrows._errors import BadOption, BadRun, UnknownName, refuse_other_types
 from narrows.data.reading import Dataset
 from narrows.data.splits import content_hash
@@ -72,6 +74,9 @@ class FitSettings:
     """By name, for the kind, the task or the architecture."""
 
     def __post_init__(self) -> None:
+        for name in ("like", "begin_with"):
+            if isinstance(getattr(self, name), os.PathLike):
+                object.__setattr__(self, name, os.fspath(getattr(self, name)))
         refuse_other_types(self)
         for name in ("held_out", "validation"):
             if not 0 <= getattr(self, name) < _MOST_HELD_BACK:
@@ -134,7 +139,7 @@ def hold_to_the_same_job(run: Run, dataset: Dataset, chosen: FitSettings, config
         run.clear()
         stored = None
     if stored is None:
-        run.begin({"job": job})
+        run.begin({"job": job, "machine": _device.describe()})
         return
     before = stored.get("job", {})
     if before.get("data") != job["data"]:

@@ -19,9 +19,9 @@ def move(pictures: Tensor, most: int, generator: torch.Generator) -> Tensor:
     if most == 0:
         return pictures
     count, _, height, width = pictures.shape
-    way = torch.randint(0, 2 * most + 1, (2, count), generator=generator)
+    way = torch.randint(0, 2 * most + 1, (2, count), generator=generator, device=pictures.device)
     windows = F.pad(pictures, (most,) * 4, mode="replicate").unfold(2, height, 1).unfold(3, width, 1)
-    return windows[torch.arange(count), :, way[0], way[1]]
+    return windows[torch.arange(count, device=pictures.device), :, way[0], way[1]]
 
 
 def move_pairs(pairs: Pairs, most: int, generator: torch.Generator) -> Pairs:
@@ -37,12 +37,12 @@ def move_pairs(pairs: Pairs, most: int, generator: torch.Generator) -> Pairs:
 
 def mirror_pairs(pairs: Pairs, generator: torch.Generator) -> Pairs:
     """`mirror`, both of a pair or neither."""
-    flipped = torch.rand((len(pairs), 1, 1, 1), generator=generator) < 0.5
+    flipped = torch.rand((len(pairs), 1, 1, 1), generator=generator, device=pairs.before.device) < 0.5
     before, after = (torch.where(flipped, one.flip(3), one) for one in (pairs.before, pairs.after))
     return Pairs(before, after, pairs.facts)
 
 
 def mirror(pictures: Tensor, generator: torch.Generator) -> Tensor:
     """B C H W -> the same, half of them with left and right exchanged."""
-    flipped = torch.rand((len(pictures), 1, 1, 1), generator=generator) < 0.5
+    flipped = torch.rand((len(pictures), 1, 1, 1), generator=generator, device=pictures.device) < 0.5
     return torch.where(flipped, pictures.flip(3), pictures)

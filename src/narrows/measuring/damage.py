@@ -23,6 +23,8 @@ _ALIKE = 1.6
 """Times as much noise between every second pixel as between neighbours: then neighbours share a part of it."""
 _SAME = 0.15
 """Noise of most pictures within this share of what one curve says is noise of one strength."""
+_ROUNDING = 1e-6
+"""Values in single precision that are nearer to each other than this are one."""
 _UNTRACED = 100
 """Where no JPEG left its trace."""
 _NO_TRACE = 95
@@ -61,13 +63,25 @@ def traces(pictures: Sequence[Tensor], together: NoiseCurve | None = None) -> Tr
             f"no picture of at least {_SMALLEST}x{_SMALLEST} pixels came to measure damage on; give larger ones"
         )
     noise, quality, blur = [], [], []
+    grain = torch.tensor([grain_of(picture) for picture in pictures])
     for picture in pictures:
         curve = together or noise_curve(picture)
         noise.append((curve.slope, curve.offset))
         quality.append(jpeg_quality(picture) or _UNTRACED)
         blur.append(blur_width(picture))
-    found = Traces(torch.tensor(noise), torch.tensor(quality, dtype=torch.float32), torch.tensor(blur))
+    found = Traces(torch.tensor(noise), torch.tensor(quality, dtype=torch.float32), torch.tensor(blur), grain)
     return found._replace(quality=torch.where(found.quality > _NO_TRACE, float(_UNTRACED), found.quality))
+
+
+def grain_of(picture: Tensor) -> float:
+    """C H W in [0, 1] -> the usual step from one value that occurs to the next; 0 where there is one value.
+
+    8 bits leave 1/255, and counted photons what one is worth. Bright counts are rare and leave gaps: a narrow one of
+    ten counts.
+    """
+    gaps = picture.flatten().unique().diff()
+    gaps = gaps[gaps > _ROUNDING]
+    return float(gaps.quantile(0.1)) if len(gaps) else 0.0
 
 
 def noise_facts(pictures: Sequence[Tensor]) -> NoiseFacts | None:

@@ -13,10 +13,13 @@ from torch import Tensor
 
 from narrows.tasks._degrade import draw
 
-_LOWEST, _HIGHEST = 0.35, 0.7
-"""Of the recorrupting noise, over the picture's own. Less (0.12 to 0.4) gains 0.06 to 0.09 dB where values lie close
-together, but a stack of photon counts lost 1.4 dB by it, probably because the nearest count then tells the net what was
-added (docs/log.md, 2026-11-27)."""
+_GENTLE, _STRONG = (0.12, 0.4), (0.35, 0.7)
+"""Range of the recorrupting noise, over the picture's own: the first where it is much wider than the steps between
+values, the second where it is not. On photographs in fine steps the first gained 0.06 to 0.09 dB, and a stack of photon
+counts, of which a standard deviation is a few, lost 1.4 dB by it: the nearest count then tells the net what was added
+(docs/log.md, 2026-11-27)."""
+_STEPS_WIDE = 2.0
+"""Steps between values that the weakest recorrupting noise should be wide."""
 _HIDDEN = 1 / 16
 """Share of the pixels that are hidden at a time: most have none hidden around them."""
 _AROUND = 2
@@ -29,8 +32,9 @@ _PAIRS = torch.tensor([[0, 1], [0, 2], [1, 3], [2, 3], [1, 0], [2, 0], [3, 1], [
 Example = tuple[Tensor, Tensor, Tensor | None]
 
 
-def recorrupted(noisy: Tensor, curve: Tensor, generator: torch.Generator) -> Example:
-    """B C H W and (slope, offset) of its noise's variance -> the picture with more noise, and with less.
+def recorrupted(noisy: Tensor, curve: Tensor, grain: float, generator: torch.Generator) -> Example:
+    """B C H W, (slope, offset) of its noise's variance, and the step between its values -> the picture with more noise,
+    and with less.
 
     x = y + a z and target = y - z / a, z drawn like the noise: then x and target have independent noise (Pang et al.
     2021, CVPR, "Recorrupted-to-Recorrupted"; exact for Gaussian noise). Unusual: every picture comes twice, once with
@@ -41,7 +45,10 @@ def recorrupted(noisy: Tensor, curve: Tensor, generator: torch.Generator) -> Exa
     y = noisy[:half]
     spread = (curve[0] * y.clamp_min(0) + curve[1]).clamp_min(0).sqrt()
     z = spread * torch.randn(y.shape, generator=generator, dtype=y.dtype, device=y.device)
-    a = draw(half, _LOWEST, _HIGHEST, y, generator)[:, None, None, None]
+    lowest = _STEPS_WIDE * grain / spread.mean((1, 2, 3), keepdim=True).clamp_min(1e-6)
+    share = ((lowest - _GENTLE[0]) / (_STRONG[0] - _GENTLE[0])).clamp(0, 1)
+    low, high = (gentle + share * (strong - gentle) for gentle, strong in zip(_GENTLE, _STRONG, strict=True))
+    a = low + (high - low) * draw(half, 0, 1, y, generator)[:, None, None, None]
     x = torch.cat([y + a * z, y - a * z])
     target = torch.cat([y - z / a, y + z / a])
     return x[: len(noisy)], target[: len(noisy)], None

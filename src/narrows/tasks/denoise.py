@@ -75,9 +75,12 @@ class Denoise(AbstractTask):
         self.level, self.camera, self.learn_from = level, camera, learn_from
         if learn_from in ("like", "recorrupted"):
             self.register_buffer("curves", torch.tensor([[0.0, (25 / 255) ** 2]]).repeat(_CURVES, 1))
+            self.register_buffer("grain", torch.zeros(()))
 
     curves: Tensor
     """_CURVES 2: slope and offset of the variance of measured noise, from weak to strong."""
+    grain: Tensor
+    """The middle one of the pictures' `Traces.grain`."""
 
     @property
     def has_truth(self) -> bool:
@@ -89,6 +92,7 @@ class Denoise(AbstractTask):
         order = traces.noise[(traces.noise[:, 0] / 2 + traces.noise[:, 1]).argsort()]
         spaced = torch.linspace(0, len(order) - 1, _CURVES).round().long()
         self.curves.copy_(order[spaced])
+        self.grain.copy_(traces.grain.median())
 
     def example(self, pictures: Tensor, step: Step) -> Batch:
         if not self.has_truth:
@@ -135,7 +139,7 @@ class Denoise(AbstractTask):
         """The level is never told: it is that of the pictures."""
         if self.learn_from == "recorrupted":
             curve = self.curves.to(noisy)[_CURVES // 2]
-            x, target, weight = _without_truth.recorrupted(noisy, curve, step.generator)
+            x, target, weight = _without_truth.recorrupted(noisy, curve, float(self.grain), step.generator)
         elif self.learn_from == "neighbours":
             better = step.restore and (lambda whole: step.restore(_with_unknown_level(whole)))  # type: ignore[misc]
             # Scores, which are taken without gradient, must mean the same all along the run: there the target stands.

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from narrows import _device
-from narrows._contract import Batch, Step, Trainable
+from narrows._contract import Batch, Pairs, Step, Trainable
 from narrows._errors import TrainingFailed
 from narrows.training import ranks
+from narrows.training._ahead import Ahead
 from narrows.training._averaging import Average
 from narrows.training._optimizers import Optimizers
 from narrows.training.config import TrainingConfig
@@ -30,10 +31,17 @@ _MULTIPLICATIONS_FOR_HALF = 20_000_000
 
 
 class Supply(NamedTuple):
-    """Where batches come from: `make(indices, step)` gives one, for `count` examples."""
+    """Where batches come from: `make(indices, step)` gives one, for `count` examples.
+
+    Where there is a `take`, it comes first: `take(indices, step)` reads the examples, and `make(examples, step)`
+    damages them: on the GPU where one trains, while the processor takes those of the next steps.
+    """
 
     count: int
-    make: Callable[[Tensor, Step], Batch]
+    make: Callable[[Any, Step], Batch]
+    take: Callable[[Tensor, Step], Any] | None = None
+    """-> a Tensor, or `Pairs`, by the indices and the step's generator alone: beside a GPU other threads call it, for
+    steps that may never come."""
 
 
 class Stepper:
@@ -53,6 +61,7 @@ class Stepper:
         from lightning_fabric import Fabric  # costs more than torch itself
 
         self.module, self.supply, self.config, self.smaller = module, supply, config, smaller
+        self._ahead: Ahead | None = None
         self.resize(batch_size)
         self._order: tuple[int, Tensor] | None = None
         ranks.join(config)
@@ -69,6 +78,8 @@ class Stepper:
             precision=None if mixed else precision,  # type: ignore[arg-type]
             plugins=[*_environment(config), *([KeepInputs("bf16-mixed", device)] if mixed else [])],
         )
+        self._by_gpu = self.fabric.device.type == "cuda"  # elsewhere double precision or generators are missing
+        self._ahead = Ahead(self._take_later) if self._by_gpu and supply.take is not None else None
         if config.devices > 1:
             self.fabric.launch()
         module.train()
@@ -84,6 +95,8 @@ class Stepper:
         """Take so many examples a step from here on."""
         self.batch_size = batch_size
         self.micro = self.config.micro_batch or batch_size
+        if self._ahead is not None:
+            self._ahead.forget()
 
     def take(self, index: int, total: int, rate: float) -> dict[str, float] | None:
         """Step number `index` (from 0) of `total`, for every turn, at learning rate `rate`.
@@ -91,10 +104,8 @@ class Stepper:
         Gives every named loss, a critic's as "critic.name"; None when a loss or a gradient was not a number, and the
         state is then worthless. Raises TrainingFailed when memory does not suffice for one example.
         """
-        rank, world = self.fabric.global_rank, self.fabric.world_size
-        indices = self._indices(index)
-        indices = indices[rank::world] if world > 1 else indices
-        batch = self._to_device(self.supply.make(indices, self._step(index, total, "example", rank)))
+        rank = self.fabric.global_rank
+        batch = self._examples(index, total)
         found: dict[str, float] = {}
         for number, turn in enumerate(self.module.turns):
             where = (index, total, rank, number)
@@ -124,7 +135,7 @@ class Stepper:
                 indices = torch.arange(start, min(start + size, count))
                 drawn = generator(self.config.seed, "held out example", start)
                 here = Step(index, total, self.supply.count, drawn, self.restore)
-                batch = self._to_device(validation.make(indices, here))
+                batch = self._made(validation, _taken(validation, indices, here), here)
                 summed += self._in_memory(functools.partial(loss_of, batch, here, start), len(batch.x))
         self.module.train()
         return self.mean(summed / count)
@@ -216,6 +227,25 @@ class Stepper:
         random = self._on_device(random) if purpose == "loss" else random
         return Step(index, total, self.supply.count, random, self.restore)
 
+    def _examples(self, index: int, total: int) -> Batch:
+        """What step number `index` learns from. Beside a GPU, examples of the next steps are taken meanwhile."""
+        step = self._step(index, total, "example", self.fabric.global_rank)
+        if self._ahead is None:
+            return self._made(self.supply, _taken(self.supply, self._indices(index), step), step)
+        return self._made(self.supply, self._ahead.get(index, total), step)
+
+    def _take_later(self, index: int) -> Callable[[], Any]:
+        """The examples of step number `index`, where a GPU fetches them without waiting."""
+        step, indices = self._step(index, 0, "example", self.fabric.global_rank), self._indices(index)
+        return lambda: _mapped(_taken(self.supply, indices, step), Tensor.pin_memory)
+
+    def _made(self, supply: Supply, examples: Any, step: Step) -> Batch:
+        """On the device, and made there where it is a GPU."""
+        if supply.take is not None and self._by_gpu:
+            examples = _mapped(examples, lambda tensor: tensor.to(self.fabric.device, non_blocking=True))
+            step = step._replace(generator=self._on_device(step.generator))
+        return self._to_device(supply.make(examples, step))
+
     def _on_device(self, random: torch.Generator) -> torch.Generator:
         """The same seed where the losses draw."""
         if self.fabric.device.type == "cpu":
@@ -223,7 +253,8 @@ class Stepper:
         return torch.Generator(device=self.fabric.device).manual_seed(random.initial_seed())
 
     def _indices(self, index: int) -> Tensor:
-        """Which examples step number `index` learns from: a permutation a pass, wrapped around the edges."""
+        """Which examples step number `index` learns from: a permutation a pass, wrapped around the edges. Of several
+        processes each has its share."""
         wanted, count = self.batch_size, self.supply.count
         position, parts = index * wanted, []
         while wanted > 0:
@@ -234,7 +265,8 @@ class Stepper:
             parts.append(part)
             wanted -= len(part)
             position += len(part)
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        every = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return every[self.fabric.global_rank :: self.fabric.world_size]
 
     def _to_device(self, batch: Batch) -> Batch:
         x = self._moved(batch.x)
@@ -253,6 +285,19 @@ class Stepper:
             return fine
         count = self.fabric.all_reduce(torch.tensor(float(fine), device=self.fabric.device), reduce_op="sum")
         return bool(count == self.fabric.world_size)
+
+
+def _taken(supply: Supply, indices: Tensor, step: Step) -> Any:
+    """What `make` is given."""
+    return indices if supply.take is None else supply.take(indices, step)
+
+
+def _mapped(examples: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A tensor, or every tensor of pairs."""
+    if isinstance(examples, Pairs):
+        facts = {name: change(value) for name, value in examples.facts.items()}
+        return Pairs(change(examples.before), change(examples.after), facts)
+    return change(examples)
 
 
 def _strategy(module: Trainable, config: TrainingConfig) -> str:
