@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from narrows.measuring.intervals import Interval
-from narrows.measuring.sizing import _WORDS, Tried, choose_size, judge_size
+from narrows.measuring.sizing import _WORDS, Tried, choose_size, falls_per_value, judge_size
 
 SIZES = [1, 2, 4, 8, 16, 32]
 
@@ -69,6 +69,15 @@ def test_curves_as_they_come_from_short_training_have_their_cliff_at_the_dimensi
 def test_no_cliff_is_believed_that_the_curve_does_not_show():
     sizes, errors = [1, 2, 3, 4, 5, 6], [0.7, 0.5, 0.35, 0.25, 0.17, 0.12]
     assert choose_size(sizes, errors, mean=1, dimension=Interval(3.0, 3.0, 3.0)) == (6, "within")
+
+
+def test_a_code_that_keeps_its_whole_input_hides_no_cliff():
+    # One dimension in six directions under noise: each further value stores as much noise, the last one all of it.
+    errors = [1.13e-4, 8.4e-5, 6.3e-5, 4.2e-5, 2.2e-5, 3e-12]
+    dimension = Interval(1.0, 1.0, 1.0)
+    assert choose_size([1, 2, 3, 4, 5, 6], errors, mean=0.01, dimension=dimension) == (1, "cliff")
+    assert falls_per_value([1, 2], [1e-3, 0.0], mean=1.0) == [pytest.approx(math.log(1000)), 0.0]
+    assert falls_per_value([1, 2], [0.0, 0.0], mean=0.0) == [0.0, 0.0]
 
 
 def test_one_value_can_be_enough():

@@ -25,6 +25,8 @@ _CLIFF = 2.0
 """The fall into the cliff's last value, over any later fall a value, both in logarithms."""
 _FLAT = 0.02
 """A fall of the logarithm a value that is none: what comes after a cliff is taken to fall so much at least."""
+_NOTHING = 1e-8
+"""Share of the mean's error that is none: such a code is as wide as its input."""
 _NEAR = 0.2
 """The cliff lies within this share of the data's own dimension, or within 1."""
 _REPEATS = 400
@@ -152,10 +154,14 @@ def choose_size(
 
 
 def falls_per_value(sizes: Sequence[int], errors: Sequence[float], *, mean: float) -> list[float]:
-    """How much the logarithm of the error falls for each value that a size has more than the one before it."""
+    """How much the logarithm of the error falls for each value that a size has more than the one before it.
+
+    Where nothing is lost any more it is 0: all of the input is kept, which says nothing of the data. Nets that begin at
+    PCA do so, and beside a fall without end no cliff could be seen.
+    """
     before = [(0, mean), *zip(sizes, errors, strict=True)]
     return [
-        math.log(max(old, 1e-30) / max(error, 1e-30)) / (size - smaller)
+        math.log(max(old, 1e-30) / error) / (size - smaller) if error > _NOTHING * mean else 0.0
         for (smaller, old), size, error in zip(before, sizes, errors, strict=False)
     ]
 
