@@ -26,3 +26,11 @@ def test_numbers_that_are_none_become_null_wherever_they_stand(capsys):
         "deep": [{"a": None}, [None, 1]], "numpy": None, "pair": [1.0, None, 2.0], "place": "a", "set": [1, 2],
         "yes": True, "text": "inf", "nothing": None,
     }  # fmt: skip
+
+
+def test_a_table_has_no_column_with_nothing_in_it(capsys):
+    Output().table(("kind", "labels wrong", "error"), [["a", "", "1"], ["b", "", ""]], right=(1, 2))
+    text = capsys.readouterr().out
+    assert "labels" not in text and [line.split() for line in text.split("\n")[-4:-2]] == [["a", "1"], ["b"]]
+    Output().table(("kind", "error"), [])
+    assert "kind" in capsys.readouterr().out

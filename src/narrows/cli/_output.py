@@ -33,7 +33,8 @@ class Output:
         self._write(sys.stderr, line)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
-        """A table for people; the columns numbered in `right` hold numbers."""
+        """A table for people; the columns numbered in `right` hold numbers. Columns with nothing in them are left
+        out."""
         from rich import box
         from rich.console import Console
         from rich.table import Table
@@ -42,10 +43,11 @@ class Output:
         stream = sys.stderr if self.as_json else sys.stdout
         console = Console(file=stream, width=None if stream.isatty() else _WIDTH_OF_A_PIPE, highlight=False)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for number, name in enumerate(head):
-            table.add_column(name, justify="right" if number in right else "left")
+        filled = [number for number in range(len(head)) if not rows or any(row[number] for row in rows)]
+        for number in filled:
+            table.add_column(head[number], justify="right" if number in right else "left")
         for row in rows:
-            table.add_row(*(Text(cell) for cell in row))  # Text: nothing in a name is taken for markup
+            table.add_row(*(Text(row[number]) for number in filled))  # Text: nothing in a name is taken for markup
         console.print(table)
 
     def result(self, found: dict[str, Any] | None) -> None:
