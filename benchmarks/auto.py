@@ -24,7 +24,7 @@ from PIL import Image
 from torch import Tensor
 
 from narrows.measuring.diagnose import BLUR, DARK, JPEG, NOISE, diagnose
-from narrows.tasks._degrade import add_noise, blur, disc_kernels, draw, gaussian_kernels, motion_kernels
+from narrows.nn.degrade import add_noise, blur, disc_kernels, draw, gaussian_kernels, motion_kernels
 from narrows.tasks.brighten import darken
 from narrows.training.seeds import generator
 

@@ -30,7 +30,7 @@ import narrows
 from narrows.measuring.baselines import PCABaseline
 from narrows.measuring.metrics import psnr, squared_error
 from narrows.model.model import Model
-from narrows.tasks import _degrade
+from narrows.nn import degrade
 from narrows.training.seeds import generator
 
 SIZES = (2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -153,7 +153,7 @@ def best_slope(chance: Tensor, target: Tensor) -> float:
 
 def blur(args: argparse.Namespace, train: Tensor, test: Tensor, runs: Runs) -> list[dict[str, Any]]:
     """`narrows fit digits/ --task blur --arch mlp`: judged against the truly blurred test pictures."""
-    truth = _degrade.gaussian(test, 1.0)
+    truth = degrade.gaussian(test, 1.0)
     rows = []
     for size in (None, 128):
         for seed in args.seeds:

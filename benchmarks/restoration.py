@@ -27,7 +27,7 @@ from torch import Tensor
 
 from narrows.measuring.classical import all_filters
 from narrows.measuring.metrics import METRICS, psnr
-from narrows.tasks._degrade import gaussian, resize
+from narrows.nn.degrade import gaussian, resize
 from narrows.training.seeds import generator
 from narrows.using.restore import model_for, restore_tensor
 

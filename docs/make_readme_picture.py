@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 import narrows
-from narrows.tasks._degrade import add_noise, gaussian
+from narrows.nn.degrade import add_noise, gaussian
 from narrows.tasks.brighten import darken
 from narrows.training.seeds import generator
 

@@ -18,7 +18,7 @@ from narrows.measuring.classical.filling import harmonic, nearest_known
 from narrows.measuring.classical.sharpening import wiener_deconvolution
 from narrows.measuring.filters import apply_filter, best_filter
 from narrows.measuring.metrics import psnr
-from narrows.tasks._degrade import gaussian, resize
+from narrows.nn.degrade import gaussian, resize
 
 CAMERA = torch.from_numpy(data.camera()[150:278, 150:246].copy())[None].float() / 255
 COLOUR = torch.from_numpy(data.astronaut()[20:116, 180:268].copy()).permute(2, 0, 1).float() / 255

@@ -12,7 +12,7 @@ from skimage import data
 
 from narrows.measuring.diagnose import BLUR, DARK, JPEG, NOISE, VERBS, diagnose
 from narrows.measuring.traces import edge_steepness, highlights
-from narrows.tasks._degrade import blur, gaussian_kernels, motion_kernels
+from narrows.nn.degrade import blur, gaussian_kernels, motion_kernels
 
 
 @pytest.fixture(scope="module")

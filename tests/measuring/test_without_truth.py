@@ -13,7 +13,7 @@ from narrows.measuring.classical import all_filters
 from narrows.measuring.metrics import psnr
 from narrows.measuring.noise import NoiseCurve
 from narrows.measuring.without_truth import estimate_gains, estimated_gain
-from narrows.tasks._degrade import gaussian
+from narrows.nn.degrade import gaussian
 from narrows.using.restore import model_for, restore_tensor
 
 CAMERA = torch.from_numpy(data.camera()[100:356, 100:356].copy())[None].float() / 255

@@ -14,7 +14,7 @@ from narrows._errors import BadOption
 from narrows._registry import tasks
 from narrows.cli._parts import parts_of
 from narrows.measuring.classical import filters_for
-from narrows.tasks._degrade import gaussian
+from narrows.nn.degrade import gaussian
 from narrows.tasks._filling import smooth_fill
 from narrows.tasks._masks import random_masks
 

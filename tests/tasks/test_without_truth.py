@@ -7,7 +7,7 @@ import torch
 
 from narrows._contract import Step, Traces
 from narrows._errors import BadOption, UnknownName
-from narrows.tasks._degrade import gaussian
+from narrows.nn.degrade import gaussian
 from narrows.tasks._without_truth import STRONGEST, blind_spots, neighbours, recorrupted
 from narrows.tasks.denoise import Denoise
 

@@ -13,7 +13,7 @@ from narrows._errors import BadData, BadOption, UnknownName
 from narrows._registry import tasks
 from narrows.data.images import open_photo
 from narrows.model.build import make
-from narrows.tasks._degrade import gaussian, resize
+from narrows.nn.degrade import gaussian, resize
 from narrows.using.restore import restore_file, restore_photo, restore_tensor
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from narrows.measuring.classical._filter import luma
 from narrows.measuring.noise import noise_level
-from narrows.tasks._jpeg import BLOCK, tables
+from narrows.nn.jpeg import BLOCK, tables
 
 # JPEG
 

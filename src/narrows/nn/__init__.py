@@ -1,1 +1,1 @@
-"""Losses, and the blocks that three or more architectures use identically."""
+"""Losses, blocks that several architectures use identically, and what cameras and files do to pictures."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from narrows.tasks._degrade import draw
+from narrows.nn.degrade import draw
 
 _STROKES, _BOXES = 4, 2
 _LEAST = 0.02

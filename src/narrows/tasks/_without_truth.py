@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from narrows.tasks._degrade import draw
+from narrows.nn.degrade import draw
 
 _GENTLE, _STRONG = (0.12, 0.4), (0.35, 0.7)
 """Range of the recorrupting noise, over the picture's own: the first where it is much wider than the steps between

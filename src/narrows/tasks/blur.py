@@ -12,7 +12,7 @@ from torch import Tensor
 
 from narrows._contract import AbstractTask, Batch, Formula, Step
 from narrows._errors import BadOption
-from narrows.tasks._degrade import gaussian, gaussian_reach
+from narrows.nn.degrade import gaussian, gaussian_reach
 
 WIDEST = 100.0
 

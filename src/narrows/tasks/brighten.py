@@ -15,7 +15,7 @@ from torch import Tensor
 
 from narrows._contract import AbstractTask, Batch, Step, Window
 from narrows._errors import BadOption
-from narrows.tasks._degrade import add_noise, draw
+from narrows.nn.degrade import add_noise, draw
 
 _GAMMA, _OFFSET, _PHOTONS = 3.0, 0.02, 0.01
 """Largest exponent; largest offset; largest variance of photon noise, at full light."""

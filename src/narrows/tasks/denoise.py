@@ -19,9 +19,9 @@ from torch import Tensor
 
 from narrows._contract import AbstractTask, Batch, Step, Traces
 from narrows._errors import BadOption, UnknownName
+from narrows.nn.degrade import camera_noise, draw
+from narrows.nn.jpeg import BLOCK, jpeg
 from narrows.tasks import _without_truth
-from narrows.tasks._degrade import camera_noise, draw
-from narrows.tasks._jpeg import BLOCK, jpeg
 
 TOP_LEVEL = 55.0
 """Units of 1/255: the strongest noise that is trained on unless said otherwise."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from narrows._contract import AbstractTask, Batch, Step
 from narrows._errors import BadOption
-from narrows.tasks._degrade import add_noise, blur, disc_kernels, draw, gaussian_kernels, motion_kernels
+from narrows.nn.degrade import add_noise, blur, disc_kernels, draw, gaussian_kernels, motion_kernels
 
 _DISC, _MOTION = 1.5, 3.0
 """Radius of the widest disc, and length of the longest motion, over the widest Gaussian: about as strong a blur."""

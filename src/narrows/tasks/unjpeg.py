@@ -11,8 +11,8 @@ from torch import Tensor
 
 from narrows._contract import AbstractTask, Batch, Step
 from narrows._errors import BadOption
-from narrows.tasks._degrade import draw
-from narrows.tasks._jpeg import BLOCK, jpeg
+from narrows.nn.degrade import draw
+from narrows.nn.jpeg import BLOCK, jpeg
 
 WORST, BEST = 5, 95
 """JPEG qualities that are trained on unless said otherwise."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from narrows._contract import AbstractTask, Batch, Step
-from narrows.tasks._degrade import resize
+from narrows.nn.degrade import resize
 
 
 class Upscale(AbstractTask):

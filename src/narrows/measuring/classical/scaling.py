@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from narrows.measuring.classical._filter import ClassicalFilter
-from narrows.tasks._degrade import CUBIC, LANCZOS, resizing
+from narrows.nn.degrade import CUBIC, LANCZOS, resizing
 
 _SCALE = 2
 

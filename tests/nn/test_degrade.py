@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from narrows.tasks._degrade import (
+from narrows.nn.degrade import (
     add_noise,
     blur,
     camera_noise,

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from narrows.tasks._jpeg import jpeg, tables
+from narrows.nn.jpeg import jpeg, tables
 
 GREY, COLOUR = data.camera()[60:187, 40:173], data.astronaut()[20:151, 60:203]
 """Odd sizes: the last blocks are not full."""
