@@ -67,6 +67,7 @@ def main() -> None:
     parser.add_argument(
         "--learn-from", help="instead of what the program chooses: recorrupted, neighbours, blind_spots"
     )
+    parser.add_argument("--batch", type=int, default=16, help="patches a step")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
@@ -74,7 +75,7 @@ def main() -> None:
     data = data_folder(args.data)
     files = photographs(data)
     same: dict[str, Any] = {
-        "task": "denoise", "steps": args.steps, "seed": args.seed, "batch_size": 16, "patch": 64, "loss": "mse",
+        "task": "denoise", "steps": args.steps, "seed": args.seed, "batch_size": args.batch, "patch": 64, "loss": "mse",
         "held_out": 0.02, "validation": 0.03, "weight_decay": 1e-5,
     }  # fmt: skip
     rows, scores = [], {}

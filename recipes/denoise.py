@@ -26,8 +26,10 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
     parser.add_argument("--loss", default="charbonnier")
     parser.add_argument("--patch", type=int, default=PATCH, help="side in pixels; a step sees about as many pixels")
+    parser.add_argument("--batch", type=int, help="patches a step, where a GPU takes more than a processor")
     parser.add_argument("--begin-with", help="a model folder, or the name of a shipped one")
     args = parser.parse_args()
+    batch = args.batch or max(1, round(16 * (PATCH / args.patch) ** 2))
     name = f"denoise-{'grey' if args.channels == 1 else 'colour'}"
     make(
         args,
@@ -40,7 +42,7 @@ def main() -> None:
         options={"camera": args.camera},
         learning_rate=args.rate,
         loss=args.loss,
-        batch_size=max(1, round(16 * (PATCH / args.patch) ** 2)),
+        batch_size=batch,
         patch=args.patch,
         held_out=0.03,
         validation=0.03,
@@ -48,7 +50,7 @@ def main() -> None:
         evaluations=40,
         command=going_on(
             f"python recipes/denoise.py --channels {args.channels} --data DATA --out {name} --steps {args.steps} "
-            f"--rate {args.rate} --camera {args.camera} --loss {args.loss} --patch {args.patch}",
+            f"--rate {args.rate} --camera {args.camera} --loss {args.loss} --patch {args.patch} --batch {batch}",
             name,
             args.begin_with,
         ),

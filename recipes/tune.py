@@ -33,6 +33,7 @@ def main() -> None:
     parser = options(__doc__, steps=8_000)
     parser.add_argument("task", choices=("unjpeg", "sharpen", "upscale", "inpaint"))
     parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--batch", type=int, default=8, help="patches a step")
     parser.add_argument("--begin-with", default="denoise-colour", help="a model folder, or the name of a shipped one")
     args = parser.parse_args()
     name = f"{args.task}-colour"
@@ -45,7 +46,7 @@ def main() -> None:
         channels=3,
         begin_with=args.begin_with,
         loss=LOSSES.get(args.task, "charbonnier"),
-        batch_size=8,
+        batch_size=args.batch,
         patch=96,
         learning_rate=args.rate,
         held_out=0.03,
@@ -54,7 +55,8 @@ def main() -> None:
         weight_decay=1e-5,
         evaluations=20,
         command=going_on(
-            f"python recipes/tune.py {args.task} --data DATA --out {name} --steps {args.steps} --rate {args.rate}",
+            f"python recipes/tune.py {args.task} --data DATA --out {name} --steps {args.steps} --rate {args.rate} "
+            f"--batch {args.batch}",
             name,
             args.begin_with,
         ),
