@@ -76,8 +76,18 @@ def test_a_code_that_keeps_its_whole_input_hides_no_cliff():
     errors = [1.13e-4, 8.4e-5, 6.3e-5, 4.2e-5, 2.2e-5, 3e-12]
     dimension = Interval(1.0, 1.0, 1.0)
     assert choose_size([1, 2, 3, 4, 5, 6], errors, mean=0.01, dimension=dimension) == (1, "cliff")
-    assert falls_per_value([1, 2], [1e-3, 0.0], mean=1.0) == [pytest.approx(math.log(1000)), 0.0]
+    assert falls_per_value([1, 2, 3], [1e-3, 0.0, 0.0], mean=1.0) == pytest.approx([math.log(1e3), math.log(1e5), 0])
     assert falls_per_value([1, 2], [0.0, 0.0], mean=0.0) == [0.0, 0.0]
+
+
+def test_data_that_a_few_values_say_exactly_need_these_few():
+    # Three directions in ten: nets begin at PCA, and from the third value on nothing is left but rounding.
+    sizes, errors = [1, 2, 3, 4, 5, 6, 10], [0.35, 0.12, 1.2e-14, 1e-14, 8e-15, 1.2e-14, 4e-15]
+    dimension = Interval(3.0, 3.0, 3.0)
+    assert choose_size(sizes, errors, mean=1, dimension=dimension) == (3, "cliff")
+    assert choose_size(sizes, errors, mean=1) == (3, "within")
+    ones = [one._replace(pca=one.error / 2) for one in tried(errors, sizes=sizes)]
+    assert judged(ones).decided and judged(ones, dimension=dimension).decided
 
 
 def test_one_value_can_be_enough():

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -26,7 +27,7 @@ _CLIFF = 2.0
 _FLAT = 0.02
 """A fall of the logarithm a value that is none: what comes after a cliff is taken to fall so much at least."""
 _NOTHING = 1e-8
-"""Share of the mean's error that is none: such a code is as wide as its input."""
+"""Share of the mean's error that is none: what is below differs by rounding alone."""
 _NEAR = 0.2
 """The cliff lies within this share of the data's own dimension, or within 1."""
 _REPEATS = 400
@@ -132,18 +133,19 @@ def choose_size(
     `sizes` rise; `mean` is the error of no code at all, the mean example; `noise` what one code value gains by
     storing noise, in units of the error; `dimension` what the data say of themselves.
     """
+    known = [max(error, _NOTHING * mean) for error in errors]
     found = next(
         at
-        for at, error in enumerate(errors)
+        for at, error in enumerate(known)
         if all(
             error <= (1 + TOLERANCE) * (other + noise * (size - sizes[at]))
-            for size, other in zip(sizes[at + 1 :], errors[at + 1 :], strict=True)
+            for size, other in zip(sizes[at + 1 :], known[at + 1 :], strict=True)
         )
     )
     if dimension is not None:
         falls = falls_per_value(sizes, errors, mean=mean)
         steep = {
-            at: falls[at] / max(_FLAT, *falls[at + 1 :])
+            at: falls[at] / max(_FLAT, steepest_after(at, falls, errors, mean=mean))
             for at in range(len(sizes) - 1)
             if abs(sizes[at] - dimension.value) <= max(1, _NEAR * dimension.value)
         }
@@ -154,16 +156,18 @@ def choose_size(
 
 
 def falls_per_value(sizes: Sequence[int], errors: Sequence[float], *, mean: float) -> list[float]:
-    """How much the logarithm of the error falls for each value that a size has more than the one before it.
+    """How much the logarithm of the error falls for each value that a size has more than the one before it; once
+    nothing is lost, not any more."""
+    known = [max(error, _NOTHING * mean, 1e-30) for error in (mean, *errors)]
+    steps = zip(pairwise(known), pairwise((0, *sizes)), strict=True)
+    return [math.log(old / error) / (size - smaller) for (old, error), (smaller, size) in steps]
 
-    Where nothing is lost any more it is 0: all of the input is kept, which says nothing of the data. Nets that begin at
-    PCA do so, and beside a fall without end no cliff could be seen.
-    """
-    before = [(0, mean), *zip(sizes, errors, strict=True)]
-    return [
-        math.log(max(old, 1e-30) / error) / (size - smaller) if error > _NOTHING * mean else 0.0
-        for (smaller, old), size, error in zip(before, sizes, errors, strict=False)
-    ]
+
+def steepest_after(at: int, falls: Sequence[float], errors: Sequence[float], *, mean: float) -> float:
+    """The largest fall beyond a size. The fall to an error of nothing is left out: a code as wide as its input has one
+    whatever the data are, for nets begin at PCA, and beside a fall without end no cliff could be seen."""
+    later = zip(falls[at + 1 :], errors[at + 1 :], strict=True)
+    return max([0.0, *(fall for fall, error in later if error > _NOTHING * mean)])
 
 
 def judge_size(
@@ -195,7 +199,7 @@ def judge_size(
     doubt = "decided"
     if at == len(tried) - 1 and reason == "within":
         doubt = "whole" if size == values else "largest"
-    elif tried[at].pca < errors[at]:
+    elif tried[at].pca < errors[at] and errors[at] > _NOTHING * mean:
         doubt = "pca"
     elif math.isnan(tried[at].half):
         doubt = "short"
@@ -206,7 +210,7 @@ def judge_size(
     facts = {
         "size": str(size), "interval": f"[{interval.low:.0f}, {interval.high:.0f}]", "n": str(tried[0].errors.shape[1]),
         "error": f"{errors[at]:.3g}", "largest": str(sizes[-1]), "tolerance": f"{TOLERANCE:.0%}", "half": str(before),
-        "fall": f"{math.exp(falls[at]):.3g}", "later": f"{math.exp(max([0.0, *falls[at + 1 :]])):.3g}",
+        "fall": f"{math.exp(falls[at]):.3g}", "later": f"{math.exp(steepest_after(at, falls, errors, mean=mean)):.3g}",
         "dimension": f"{dimension.value:.0f}" if dimension else "", "form": form,
     }  # fmt: skip
     return SizeVerdict(size, interval, doubt == "decided", reason, doubt, facts)
