@@ -125,6 +125,15 @@ def test_a_code_as_large_as_the_input_has_none_above_it_to_be_tried():
     assert judged(tried([0.9, 0.8, 0.6, 0.4, 0.3, 0.1]), values=32).doubt == "whole"
 
 
+def test_a_code_may_need_every_direction_that_rises_above_the_noise():
+    # Six factors under noise in forty columns: nets learn in the six directions, and more would hold noise alone.
+    ones = tried([0.7, 0.5, 0.35, 0.2, 0.08, 2e-14], sizes=[1, 2, 3, 4, 5, 6])
+    assert judged(ones, values=6, noise=3e-4).decided
+    falls = [*ones[:4], ones[4]._replace(falling=True), ones[5]]
+    assert judged(falls, values=6, noise=3e-4).doubt == "above"
+    assert judged(ones, values=6).doubt == "whole"
+
+
 def test_seeds_that_disagree_widen_the_interval():
     ones = tried([0.9, 0.5, 0.2, 0.1, 0.1, 0.1])
     shaky = ones[3]._replace(errors=torch.stack([torch.full((200,), 0.06), torch.full((200,), 0.14)]))
@@ -149,7 +158,7 @@ def test_the_interval_follows_its_generator():
     assert judged(ones).interval == judged(ones).interval
 
 
-@pytest.mark.parametrize("doubt", ["decided", "pca", "short", "changed", "largest", "whole", "wide"])
+@pytest.mark.parametrize("doubt", ["decided", "pca", "short", "changed", "largest", "whole", "above", "wide"])
 @pytest.mark.parametrize("reason", ["within", "cliff"])
 def test_every_outcome_is_a_sentence_in_both_languages(reason, doubt):
     found = judged(tried([0.9, 0.5, 0.2, 0.1, 0.1, 0.1]), dimension=Interval(8.0, 7.0, 9.0))

@@ -45,6 +45,8 @@ _WORDS = {
         "changed": "not decided: after half of the training the answer was {half}; give more --minutes.",
         "largest": "not decided: the largest code tried is the best; larger ones may be better still (--largest).",
         "whole": "not decided: no code smaller than the input will do.",
+        "above": "not decided: it holds every direction that rises above the noise, and the error of smaller codes "
+        "still falls; give more --minutes.",
         "wide": "not decided: the interval is wider than a third of the size each way; give more --minutes or data.",
     },
     "vi": {
@@ -60,6 +62,8 @@ _WORDS = {
         "changed": "chưa kết luận được: khi huấn luyện được một nửa, câu trả lời là {half}; hãy tăng --minutes.",
         "largest": "chưa kết luận được: mã lớn nhất đã thử là tốt nhất; mã lớn hơn có thể còn tốt hơn (--largest).",
         "whole": "chưa kết luận được: không có mã nào nhỏ hơn đầu vào là đủ.",
+        "above": "chưa kết luận được: mã này giữ mọi hướng vượt trên mức nhiễu, còn sai số của các mã nhỏ hơn vẫn đang "
+        "giảm; hãy tăng --minutes.",
         "wide": "chưa kết luận được: khoảng tin cậy rộng hơn một phần ba kích thước về mỗi phía; hãy tăng --minutes "
         "hoặc thêm dữ liệu.",
     },
@@ -115,7 +119,7 @@ class SizeVerdict(NamedTuple):
     reason: str
     """"within" or "cliff": which step of the rule answered."""
     doubt: str
-    """"decided", or what keeps it open: "pca", "short", "changed", "largest", "whole", "wide"."""
+    """"decided", or what keeps it open: "pca", "short", "changed", "largest", "whole", "above", "wide"."""
     facts: dict[str, str]
 
     def sentence(self, lang: str = "en") -> str:
@@ -180,7 +184,8 @@ def judge_size(
     dimension: Interval | None = None,
     values: int | None = None,
 ) -> SizeVerdict:
-    """From two or more tried sizes, in rising order, to the verdict. `values` are those of the input.
+    """From two or more tried sizes, in rising order, to the verdict. `values` are those of the input; with `noise`, its
+    directions above the noise: a code may need all of these, and more would hold nothing but noise.
 
     Seeds and held-out examples are drawn anew together, the same ones for every size, for the interval.
     """
@@ -197,7 +202,8 @@ def judge_size(
     at = sizes.index(size)
     falls = falls_per_value(sizes, errors, mean=mean)
     doubt = "decided"
-    if at == len(tried) - 1 and reason == "within":
+    needs_all = noise > 0 and size == values
+    if at == len(tried) - 1 and reason == "within" and not needs_all:
         doubt = "whole" if size == values else "largest"
     elif tried[at].pca < errors[at] and errors[at] > _NOTHING * mean:
         doubt = "pca"
@@ -205,6 +211,8 @@ def judge_size(
         doubt = "short"
     elif not interval.low <= before <= interval.high and abs(before - size) > max(1, size // 8):
         doubt = "changed"
+    elif needs_all and any(one.falling for one in tried[:at] if not math.isnan(one.half)):
+        doubt = "above"
     elif max(interval.high - size, size - interval.low) > max(1, size / 3):
         doubt = "wide"
     facts = {
