@@ -40,6 +40,19 @@ def test_the_units_of_a_code_do_not_matter_to_the_linear_probe():
     )
 
 
+def test_where_a_code_lies_does_not_matter_to_the_linear_probe():
+    # One value knows the labels, and sixty vary a little: one scale for all suits them best.
+    random = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 2, (480,), generator=random)
+    codes = 0.05 * torch.randn(480, 60, generator=random)
+    codes[:, 0] += 2.0 * labels - 1 + 0.3 * torch.randn(480, generator=random)
+    away = codes.clone()
+    away[:, 1] += 100
+    near, far = (probe(x[:80], labels[:80].tolist(), x[80:], labels[80:].tolist()) for x in (codes, away))
+    assert near.alike and far.alike
+    assert far.logistic.value == pytest.approx(near.logistic.value, abs=0.01)
+
+
 def test_held_out_labels_only_score():
     codes, labels = clusters(90)
     judged, wanted = clusters(30, seed=1)

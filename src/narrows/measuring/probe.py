@@ -67,7 +67,7 @@ def probe(
         raise BadData(f"every training label is {names[int(numbers[0])]!r}; a probe tells two or more classes apart")
     mean = rows.mean(0)
     strength, alike = _chosen(rows - mean, numbers, seed, most_to_choose)
-    spread = _spread(rows, alike)
+    spread = _spread(rows - mean, alike)  # one scale for all, too, is of what varies: where codes lie says nothing
     linear = _fitted((rows - mean) / spread, numbers, strength)
     wrong = torch.from_numpy((linear.predict((judged - mean) / spread) != judged_numbers).astype(np.float32))
     far = torch.from_numpy((_nearest(rows, numbers, judged) != judged_numbers).astype(np.float32))
