@@ -47,6 +47,15 @@ def test_below_the_curve_stand_sizes_and_one_round_alone_has_not_begun_to_fall(t
     assert page.count("one round only") == 1 and page.count("stopped falling") == 2
 
 
+def test_errors_that_are_rounding_are_in_the_table_and_not_on_the_axis(tmp_path):
+    shown = found()
+    nothing = Tried(8, torch.full((2, 50), 1e-13), 2e-13, (1e-13, 2e-13), False, pca=1e-14)
+    shown = shown._replace(tried=[*shown.tried, nothing])
+    page = write_sized_page(tmp_path / "size.html", shown).read_text(encoding="utf-8")
+    chart = page[page.index('class="chart"') : page.index("</svg>", page.index('class="chart"'))]
+    assert "\u207b" not in chart and "10\u207b\u00b9\u00b3" in page[page.index("</svg>") :]
+
+
 def test_every_curve_of_the_page_has_a_style_of_its_own(tmp_path):
     page = write_sized_page(tmp_path / "size.html", found()).read_text(encoding="utf-8")
     curves = set(re.findall(r'<polyline [^>]*class="([^"]+)"', page))

@@ -26,7 +26,7 @@ _CLIFF = 2.0
 """The fall into the cliff's last value, over any later fall a value, both in logarithms."""
 _FLAT = 0.02
 """A fall of the logarithm a value that is none: what comes after a cliff is taken to fall so much at least."""
-_NOTHING = 1e-8
+NOTHING = 1e-8
 """Share of the mean's error that is none: what is below differs by rounding alone."""
 _NEAR = 0.2
 """The cliff lies within this share of the data's own dimension, or within 1."""
@@ -137,7 +137,7 @@ def choose_size(
     `sizes` rise; `mean` is the error of no code at all, the mean example; `noise` what one code value gains by
     storing noise, in units of the error; `dimension` what the data say of themselves.
     """
-    known = [max(error, _NOTHING * mean) for error in errors]
+    known = [max(error, NOTHING * mean) for error in errors]
     found = next(
         at
         for at, error in enumerate(known)
@@ -162,7 +162,7 @@ def choose_size(
 def falls_per_value(sizes: Sequence[int], errors: Sequence[float], *, mean: float) -> list[float]:
     """How much the logarithm of the error falls for each value that a size has more than the one before it; once
     nothing is lost, not any more."""
-    known = [max(error, _NOTHING * mean, 1e-30) for error in (mean, *errors)]
+    known = [max(error, NOTHING * mean, 1e-30) for error in (mean, *errors)]
     steps = zip(pairwise(known), pairwise((0, *sizes)), strict=True)
     return [math.log(old / error) / (size - smaller) for (old, error), (smaller, size) in steps]
 
@@ -171,7 +171,7 @@ def steepest_after(at: int, falls: Sequence[float], errors: Sequence[float], *, 
     """The largest fall beyond a size. The fall to an error of nothing is left out: a code as wide as its input has one
     whatever the data are, for nets begin at PCA, and beside a fall without end no cliff could be seen."""
     later = zip(falls[at + 1 :], errors[at + 1 :], strict=True)
-    return max([0.0, *(fall for fall, error in later if error > _NOTHING * mean)])
+    return max([0.0, *(fall for fall, error in later if error > NOTHING * mean)])
 
 
 def judge_size(
@@ -205,7 +205,7 @@ def judge_size(
     needs_all = noise > 0 and size == values
     if at == len(tried) - 1 and reason == "within" and not needs_all:
         doubt = "whole" if size == values else "largest"
-    elif tried[at].pca < errors[at] and errors[at] > _NOTHING * mean:
+    elif tried[at].pca < errors[at] and errors[at] > NOTHING * mean:
         doubt = "pca"
     elif math.isnan(tried[at].half):
         doubt = "short"

@@ -11,7 +11,7 @@ import torch
 
 from narrows.measuring.intervals import Interval, bootstrap
 from narrows.measuring.intrinsic import Dimensions
-from narrows.measuring.sizing import SizeVerdict, Tried
+from narrows.measuring.sizing import NOTHING, SizeVerdict, Tried
 from narrows.pages._charts import Line, Mark, line_chart
 from narrows.pages._html import (
     Child,
@@ -73,10 +73,13 @@ def write_sized_page(path: str | Path, found: SizedPage, *, lang: str = "en") ->
 
 
 def _curve(found: SizedPage, say: Say) -> Markup | None:
-    """Doublings of the code to the right, so that small sizes have room."""
+    """Doublings of the code to the right, so that small sizes have room. Errors that are rounding are left out: on an
+    axis of fourteen powers of ten nothing else could be told apart."""
+    least = NOTHING * found.mean
 
     def line(name: str, values: Sequence[float]) -> Line:
-        return Line(name, [(math.log2(one.size), value) for one, value in zip(found.tried, values, strict=True)])
+        points = [(math.log2(one.size), value) for one, value in zip(found.tried, values, strict=True)]
+        return Line(name, [(size, value if value > least else math.nan) for size, value in points])
 
     lines = [
         line(say("size held out"), [one.error for one in found.tried]),
