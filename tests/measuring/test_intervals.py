@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from narrows.measuring.bottleneck import judge_codes, judge_relation, judge_restoration
-from narrows.measuring.intervals import bootstrap, bootstrap_ratio
+from narrows.measuring.bottleneck import judge_codes, judge_gains, judge_relation, judge_restoration
+from narrows.measuring.intervals import Interval, bootstrap, bootstrap_ratio
 
 
 def _random() -> torch.Generator:
@@ -31,6 +31,15 @@ def test_an_interval_of_one_value_is_left_out_of_words_in_both_languages() -> No
     assert "On 1 held-out picture, " in gains.sentence() and "inf" not in gains.sentence() + gains.sentence("vi")
     pairs = judge_relation(one, {"mean": one}, generator=_random())
     assert "On 1 held-out pair, " in pairs.sentence() and "1 cặp" in pairs.sentence("vi")
+
+
+def test_a_network_that_may_do_harm_does_not_win_because_filters_do_more() -> None:
+    # Pictures with next to no noise: every filter blurs them, and the network hardly touches them.
+    over = Interval(3.0, 2.0, 4.0)
+    unsure = judge_gains(Interval(-0.1, -0.4, 0.2), over, "median 3", 20, "gain by truth")
+    assert (unsure.winner, unsure.decided) == ("nobody", False)
+    assert "holds 0" in unsure.sentence() and "chứa 0" in unsure.sentence("vi")
+    assert judge_gains(Interval(0.3, 0.1, 0.5), over, "median 3", 20, "gain by truth").winner == "network"
 
 
 def test_resamples_in_which_both_made_no_error_say_that_they_are_equal() -> None:

@@ -36,6 +36,7 @@ _WORDS = {
         "simple alternatives",
         "regression wins": "the simple alternative wins: use it, or give the network more pairs or time.",
         "no gain": "the network does not improve the pictures: do not use it.",
+        "undecided use": "the first interval holds 0, so it could not be shown that the pictures become better.",
     },
     "vi": {
         "pictures": "ảnh",
@@ -63,6 +64,7 @@ _WORDS = {
         "{many} cách đơn giản",
         "regression wins": "cách đơn giản thắng: hãy dùng nó, hoặc cho mạng thêm cặp ảnh hay thời gian.",
         "no gain": "mạng không làm ảnh tốt hơn: không nên dùng.",
+        "undecided use": "khoảng tin cậy thứ nhất chứa 0 nên chưa thấy được là ảnh tốt lên.",
     },
 }
 
@@ -135,6 +137,8 @@ def judge_gains(gain: Interval, over: Interval, best: str, count: int, template:
     facts = {"n": str(count), "what": "pictures", "gain": str(gain), "over": str(over), "filter": best}
     if gain.high < 0:
         return Verdict("untouched", True, None, over, facts, "no gain", template)
+    if over.low > 0 and gain.low <= 0:  # filters may do harm, so to be better than they are is not enough
+        return Verdict("nobody", False, None, over, facts, "undecided use", template)
     if over.low > 0:
         return Verdict("network", True, None, over, facts, "net wins", template)
     if over.high < 0:
