@@ -18,6 +18,17 @@ def test_errors_that_are_all_0_are_equal_and_nobody_wins() -> None:
     assert judge_codes(nothing, {"PCA": nothing}, 2, generator=_random()).winner == "nobody"
 
 
+def test_nobody_wins_by_rounding() -> None:
+    # Data that so many values say exactly: a net that begins at PCA, and PCA, give all of them back.
+    rounding = 1e-14 * torch.rand(50, generator=_random())
+    others = {"PCA": rounding / 2, "mean": torch.ones(50)}
+    verdict = judge_codes(rounding, others, 3, generator=_random())
+    assert (verdict.winner, verdict.decided) == ("nobody", False)
+    assert "rounding" in verdict.sentence() and "làm tròn" in verdict.sentence("vi")
+    assert judge_codes(rounding + 1e-6, others, 3, generator=_random()).winner == "PCA"
+    assert judge_codes(rounding, others | {"PCA": rounding + 1e-6}, 3, generator=_random()).winner == "network"
+
+
 def test_an_interval_of_one_value_is_left_out_of_words_in_both_languages() -> None:
     one = torch.ones(1)
     assert str(bootstrap(one, generator=_random())) == "1"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from narrows.measuring.intervals import Interval, bootstrap_difference, bootstrap_ratio
+from narrows.measuring.metrics import NOTHING
 
 _WORDS = {
     "en": {
@@ -22,6 +23,7 @@ _WORDS = {
         "net wins": "the network wins.",
         "pca wins": "PCA wins: it is simpler and faster, so use it, or give the network more data or time.",
         "undecided": "the interval holds 1, so no difference could be shown.",
+        "both exact": "neither loses anything but rounding; PCA is simpler and faster, so use it.",
         "one alone": "one alone says nothing of others, so no difference could be shown.",
         "gain": "On {n} held-out {what}, the network gains {gain} dB over the untouched input and {over} dB over the "
         "best classical filter ({filter})",
@@ -50,6 +52,7 @@ _WORDS = {
         "net wins": "mạng thắng.",
         "pca wins": "PCA thắng: đơn giản và nhanh hơn, hãy dùng PCA, hoặc cho mạng thêm dữ liệu hay thời gian.",
         "undecided": "khoảng tin cậy chứa 1 nên chưa thấy được sự khác biệt.",
+        "both exact": "cả hai không làm mất gì ngoài sai số làm tròn; PCA đơn giản và nhanh hơn, hãy dùng PCA.",
         "one alone": "chỉ một thì không nói lên điều gì về những cái khác, nên chưa thấy được sự khác biệt.",
         "gain": "Trên {n} {what} để riêng, mạng tăng {gain} dB so với ảnh đầu vào và {over} dB so với bộ lọc cổ điển "
         "tốt nhất ({filter})",
@@ -95,12 +98,16 @@ class Verdict(NamedTuple):
 def judge_codes(
     network: Tensor, others: dict[str, Tensor], code_size: int, *, generator: torch.Generator, form: str = "picture"
 ) -> Verdict:
-    """From N held-out errors of the network and of "PCA", in the same order."""
+    """From N held-out errors of the network and of "PCA", in the same order; beside those of "mean" it is seen where
+    both are nothing but rounding."""
     ratio = bootstrap_ratio(network, others["PCA"], generator=generator)
     facts = {
         "n": str(len(network)), "what": "pictures" if form == "picture" else "rows", "ratio": str(ratio),
         "code": str(code_size),
     }  # fmt: skip
+    larger = max(float(network.mean()), float(others["PCA"].mean()))
+    if "mean" in others and larger <= NOTHING * float(others["mean"].mean()):
+        return Verdict("nobody", False, ratio, None, facts, "both exact", "codes")
     if ratio.high < 1:
         return Verdict("network", True, ratio, None, facts, "net wins", "codes")
     if ratio.low > 1:

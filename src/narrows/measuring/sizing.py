@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from narrows.measuring.intervals import Interval
+from narrows.measuring.metrics import NOTHING
 
 TOLERANCE = 0.05
 """Share of error that a smaller code may have more than a larger one."""
@@ -26,8 +27,6 @@ _CLIFF = 2.0
 """The fall into the cliff's last value, over any later fall a value, both in logarithms."""
 _FLAT = 0.02
 """A fall of the logarithm a value that is none: what comes after a cliff is taken to fall so much at least."""
-NOTHING = 1e-8
-"""Share of the mean's error that is none: what is below differs by rounding alone."""
 _NEAR = 0.2
 """The cliff lies within this share of the data's own dimension, or within 1."""
 _REPEATS = 400

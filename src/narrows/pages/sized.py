@@ -11,7 +11,8 @@ import torch
 
 from narrows.measuring.intervals import Interval, bootstrap
 from narrows.measuring.intrinsic import Dimensions
-from narrows.measuring.sizing import NOTHING, SizeVerdict, Tried
+from narrows.measuring.metrics import NOTHING
+from narrows.measuring.sizing import SizeVerdict, Tried
 from narrows.pages._charts import Line, Mark, line_chart
 from narrows.pages._html import (
     Child,
