@@ -50,6 +50,12 @@ def test_folders_give_labels_in_the_order_of_the_examples(photos):
         assert found == [name.split("/")[0] for name in data.names]
 
 
+def test_a_label_that_is_no_number_is_missing_and_no_class_of_its_own(tmp_path):
+    np.save(tmp_path / "labels.npy", np.array([1.0, np.nan, 0.0]))
+    data = read(np.random.default_rng(0).random((3, 4)))
+    assert read_labels(tmp_path / "labels.npy", None, data) == ["1.0", None, "0.0"]
+
+
 @pytest.mark.parametrize("suffix", ["npy", "idx.gz"])
 def test_a_file_gives_one_label_for_each_row(tmp_path, suffix):
     path, values = tmp_path / f"labels.{suffix}", np.array([3, 1, 2], np.uint8)

@@ -27,8 +27,9 @@ _FILES = (".npy", ".npz")
 def read_labels(labels: str | Path, data: Any, dataset: Dataset, *, to_learn: bool = False) -> list[str | None]:
     """A label for each example of `dataset`, which was read from `data`; None where one is missing.
 
-    `labels` is "folders", a file (.npy, .npz, IDX) with one label for each example, or the name of a column of the
-    CSV in `data`. Labels in a file are in the order of the rows, or of the pictures' sorted paths. Raises BadData.
+    `labels` is "folders", a file (.npy, .npz, IDX) with one label for each example, NaN where one is missing, or the
+    name of a column of the CSV in `data`. Labels in a file are in the order of the rows, or of the pictures' sorted
+    paths. Raises BadData.
     """
     if str(labels) == FOLDERS:
         return _folders(dataset)
@@ -79,7 +80,7 @@ def _from_file(path: Path, dataset: Dataset) -> list[str | None]:
         raise BadData(
             f"--labels {path} holds labels of shape {values.shape} for {len(dataset.source)} examples; each has one"
         )
-    found: list[str | None] = [str(value) for value in values.tolist()]
+    found: list[str | None] = [None if value != value else str(value) for value in values.tolist()]
     if not dataset.photos:
         return found
     rank = {at: number for number, at in enumerate(sorted(range(len(found)), key=lambda at: order(dataset.photos[at])))}
