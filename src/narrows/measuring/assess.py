@@ -52,9 +52,11 @@ def assess(
         raise BadOption(f"{min(likelihood, samples)} came; it takes 0 or more")
     dataset = read_for(model, data)
     most = min(len(dataset.source), MOST, max(2, _MOST_VALUES // math.prod(dataset.shape)))
-    x = dataset.source.take(torch.arange(most))
+    # Of more than these, some of everywhere: the first may all be of one folder, or of one class.
+    looked_at = torch.randperm(len(dataset.source), generator=generator(seed, "looked at"))[:most].sort().values
+    x = dataset.source.take(looked_at)
     codes = model.encode(x) if "code" in model.can else None
-    probed = None if labels is None else _probed(model, data, dataset, labels, codes, seed)
+    probed = None if labels is None else _probed(model, data, dataset, labels, codes, looked_at.tolist(), seed)
     likely = log_likelihood(model, x, samples=likelihood, seed=seed) if likelihood else None
     quality = _quality(model, x, samples, seed) if samples else None
     used = code_use(model, codes) if codes is not None and len(codes) > 1 else None
@@ -74,14 +76,17 @@ def feature_space(examples: Tensor, *, seed: int = 0) -> FeatureSpace:
     )  # fmt: skip
 
 
-def _probed(model: Model, data: Any, dataset: Dataset, labels: str, codes: Tensor | None, seed: int) -> Probe:
+def _probed(
+    model: Model, data: Any, dataset: Dataset, labels: str, codes: Tensor | None, looked_at: list[int], seed: int
+) -> Probe:
     if codes is None:
         raise NotSupported(f"this model's kind, {model.kind}, has no code that labels could be told from")
-    found = read_labels(labels, data, dataset)[: len(codes)]
+    every = read_labels(labels, data, dataset)
+    found = [every[at] for at in looked_at]
     known = [at for at, label in enumerate(found) if label is not None]
     if len(known) < 4:
         raise BadData(f"{len(known)} examples have a label in {labels}; a probe takes 4 or more")
-    learning, judging = split([dataset.keys[at] for at in known], (_JUDGED,))
+    learning, judging = split([dataset.keys[looked_at[at]] for at in known], (_JUDGED,))
     here, there = ([known[at] for at in side.tolist()] for side in (learning, judging))
     return probe(codes[here], [found[at] for at in here], codes[there], [found[at] for at in there], seed=seed)
 
