@@ -110,6 +110,13 @@ def test_one_column_leaves_nothing_to_compare(sheet, tmp_path):
         quick(sheet[:, :1], tmp_path / "out")
 
 
+def test_one_direction_above_the_noise_is_said_to_be_enough(tmp_path):
+    random = np.random.default_rng(0)
+    factor = random.standard_normal((900, 1)) * np.ones(20)
+    with pytest.raises(BadData, match=r"of 20 columns .* --code-size 1"):
+        quick(factor + 0.5 * random.standard_normal((900, 20)), tmp_path / "out")
+
+
 @pytest.mark.parametrize("largest", [1, 0, -5])
 def test_a_largest_size_that_leaves_one_is_refused(sheet, tmp_path, largest):
     with pytest.raises(BadOption, match=f"largest={largest}"):

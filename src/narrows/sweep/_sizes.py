@@ -81,6 +81,11 @@ class Sweep:
         spread = 1.0 if model.standardise is None else float(model.standardise.spread[0]) ** 2
         self.noise_per_value = noise / spread / values if self.rotated else 0.0
         self.most = min(largest or min(_LARGEST, max(values // 2, min(values, 32))), values)
+        if self.most < 2 and self.rotated:
+            raise BadData(
+                f"of {dataset.shape[0]} columns came at most one direction that rises above their noise: a code of 1 "
+                f"holds it, and no other size can be compared; take that: narrows fit DATA --code-size 1"
+            )
         if self.most < 2:
             raise BadData("one value came for each example: a code of 1 keeps it, and no other size can be compared")
         fits, _ = _rows(model, self.parts.fits)
