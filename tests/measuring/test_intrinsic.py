@@ -29,6 +29,12 @@ def test_duplicates_and_too_few_rows_give_no_dimension_instead_of_an_error():
     assert twonn(torch.rand(5, 3)).high == math.inf
 
 
+def test_rows_that_come_again_and_again_have_the_dimension_of_different_ones():
+    rows = torch.randn(60, 5, generator=torch.Generator().manual_seed(0))
+    once, often = (dimensions(above_noise(each)) for each in (rows, rows.repeat_interleave(10, 0)))
+    assert often.local == once.local and often.twonn.value == pytest.approx(once.twonn.value)
+
+
 def test_the_noise_floor_is_found_and_what_lies_below_it_left_out():
     found = above_noise(curved(2))
     assert found.noise == pytest.approx(0.07**2, rel=0.05)

@@ -196,12 +196,14 @@ def dimensions(reduced: Reduced, *, seed: int = 0) -> Dimensions:
     shares = values.cumsum(0) / values.sum().clamp_min(1e-300)
     falls = (values[:-1] / values[1:].clamp_min(1e-12 * float(values[0]))).log()
     most = max(1, int((shares < 0.999).sum()))
-    local, gap = local_dimension(rows, reduced.noise, seed=seed)
+    different = torch.unique(rows, dim=0)  # a neighbourhood of one example again and again is a point
+    different = rows if len(different) == len(rows) else different
+    local, gap = local_dimension(different, reduced.noise, seed=seed)
     return Dimensions(
         linear=int((shares < 0.95).sum()) + 1,
         elbow=int(falls[:most].argmax()) + 1 if len(falls) else 1,
         participation=participation_ratio(rows),
-        twonn=twonn(rows),
+        twonn=twonn(different),
         local=local,
         gap=gap,
     )
