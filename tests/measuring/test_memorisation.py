@@ -30,6 +30,19 @@ def test_samples_like_the_held_out_ones_are_new():
     assert found.to_training.low < 0.4 < found.to_training.high
 
 
+def test_few_held_out_examples_make_nobody_suspect():
+    # The nearest of ten lies further off than one in ten of all others do.
+    outcomes = [check_memorisation(drawn(64, s), drawn(90, 100 + s), drawn(10, 200 + s)).outcome for s in range(20)]
+    assert outcomes.count("new") >= 18
+
+
+def test_copies_too_few_to_be_told_from_chance_are_not_called_smooth():
+    training, held_out = drawn(300, 0), drawn(10, 1)
+    few, many = (check_memorisation(training[:count], training, held_out) for count in (40, 300))
+    assert few.outcome == "few" and "--n" in few.sentence() and "--n" in few.sentence("vi")
+    assert many.outcome == "copies"
+
+
 def test_a_blur_is_near_to_everything_and_copies_nothing():
     size = (1, 16, 16)
     samples = 0.4 + 0.2 * drawn(200, 2, size)

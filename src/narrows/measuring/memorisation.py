@@ -33,16 +33,22 @@ _WORDS = {
         "near": "{share} of the {n} samples lie nearer to a training example than 99 % of held-out examples do, but "
         "held-out ones are as near (the nearest is a training one in {training} of cases, {chance} by chance): smooth "
         "rather than copied",
+        "few": "{share} of the {n} samples lie nearer to a training example than 99 % of held-out examples do, and "
+        "their nearest neighbour is a training example in {training} of cases ({chance} by chance): too few samples to "
+        "tell whether they are copies; draw more (--n)",
         "new": "{share} of the {n} samples lie nearer to a training example than 99 % of held-out examples do (1 % "
-        "would by chance): no sign that examples were learned by heart",
+        "would by chance, and up to {most} beside as few as {held}): no sign that examples were learned by heart",
     },
     "vi": {
         "copies": "{share} trong {n} mẫu sinh ra gần một mẫu huấn luyện hơn 99 % số mẫu để riêng, và láng giềng gần "
         "nhất là mẫu huấn luyện trong {training} trường hợp (ngẫu nhiên: {chance}): mô hình đã học thuộc lòng",
         "near": "{share} trong {n} mẫu sinh ra gần một mẫu huấn luyện hơn 99 % số mẫu để riêng, nhưng chúng cũng gần "
         "mẫu để riêng như vậy ({training}, ngẫu nhiên: {chance}): mẫu mờ chứ không phải sao chép",
-        "new": "{share} trong {n} mẫu sinh ra gần một mẫu huấn luyện hơn 99 % số mẫu để riêng (ngẫu nhiên là 1 %): "
-        "không có dấu hiệu học thuộc lòng",
+        "few": "{share} trong {n} mẫu sinh ra gần một mẫu huấn luyện hơn 99 % số mẫu để riêng, và láng giềng gần nhất "
+        "là mẫu huấn luyện trong {training} trường hợp (ngẫu nhiên: {chance}): quá ít mẫu để biết có phải bản sao hay "
+        "không; hãy sinh thêm (--n)",
+        "new": "{share} trong {n} mẫu sinh ra gần một mẫu huấn luyện hơn 99 % số mẫu để riêng (ngẫu nhiên là 1 %, và "
+        "có thể tới {most} khi chỉ có {held} mẫu để riêng): không có dấu hiệu học thuộc lòng",
     },
 }
 
@@ -65,13 +71,13 @@ class Memorisation(NamedTuple):
     chance: float
     """What that share would be for samples that know neither."""
     outcome: str
-    """"copies", "near", or "new"."""
+    """"copies", "near", "few" (too few samples to tell one from the other), or "new"."""
 
     def sentence(self, lang: str = "en") -> str:
         """What it means, "en" or "vi"."""
         return _WORDS[lang][self.outcome].format(
             share=_percent(self.nearer.value), n=len(self.distances), training=_percent(self.to_training.value),
-            chance=_percent(self.chance),
+            chance=_percent(self.chance), held=len(self.held_out), most=_percent(_by_chance(len(self.held_out))),
         )  # fmt: skip
 
 
@@ -94,8 +100,22 @@ def check_memorisation(
     nearer = bootstrap((distances < found).float(), generator=generator(seed, "memorisation"))
     to_training = _share_by_neighbour(distances < to_held_out, nearest, beside)
     chance = len(training) / (len(training) + len(held_out))
-    outcome = "new" if nearer.low <= LEVEL else "copies" if to_training.low > chance else "near"
+    if nearer.low <= (_by_chance(len(held_out)) if threshold is None else LEVEL):
+        outcome = "new"
+    elif to_training.low > chance:
+        outcome = "copies"
+    else:  # that held-out ones are as near is seen where they are the nearest of some
+        outcome = "near" if to_training.value < 1 else "few"
     return Memorisation(distances, nearest, reference, found, nearer, to_training, chance, outcome)
+
+
+def _by_chance(held_out: int) -> float:
+    """The largest share of samples, at 97.5 %, that lie nearer than the 1 % quantile of so few held-out examples, where
+    they are like these: order statistics of even numbers are beta distributed."""
+    from scipy.stats import beta
+
+    below = 1 + LEVEL * (held_out - 1)
+    return float(beta.ppf(0.975, below, held_out + 1 - below))
 
 
 def _share_by_neighbour(to_training: Tensor, nearest: Tensor, beside: Tensor) -> Interval:
