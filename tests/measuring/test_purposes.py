@@ -24,6 +24,11 @@ def test_a_clear_winner_is_named_for_each_purpose():
     assert "10 % wrong where PCA's codes have 40 %" in found[1].sentence()
 
 
+def test_labels_that_are_all_wrong_are_a_hundred_per_cent():
+    found = purposes([row("a", 1, 1.0), row("PCA", 2, 1.0)])[1]
+    assert "100 % wrong" in found.sentence() and "100 %" in found.sentence("vi")
+
+
 def test_ties_are_said():
     (error, samples) = purposes([row("a", 1, frechet=1.0), row("b", 1, frechet=1.05), row("PCA", 2, frechet=3)])
     assert {error.best, *error.tied} == {samples.best, *samples.tied} == {"a", "b"}

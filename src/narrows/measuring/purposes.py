@@ -99,7 +99,7 @@ def _by_labels(kinds: list[Row], pca: Row, seed: int) -> Purpose:
 
     best = min(kinds, key=rate)
     tied = [row.name for row in kinds if row is not best and not told_apart(best, row)]
-    value, pca_value = (f"{100 * rate(row):.2g} %" for row in (best, pca))
+    value, pca_value = (f"{100 * rate(row):.3g} %" for row in (best, pca))
     return Purpose("labels", best.name, tied, not told_apart(best, pca), value, pca_value)
 
 
