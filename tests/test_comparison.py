@@ -9,6 +9,8 @@ import torch
 import narrows
 from narrows import BadOption, BadRun, UnknownName, WouldOverwrite, comparison
 from narrows.comparison import as_dict, compare
+from narrows.measuring.comparing import Bench
+from narrows.model.folder import load
 
 KINDS = "undercomplete,sparse,fsq"
 SMALL = {"minutes": 0.01, "code_size": 3, "n_nodes": 4, "batch_size": 8, "evaluations": 1}
@@ -145,6 +147,18 @@ def test_tables_are_compared_without_their_column_of_labels(tmp_path):
     assert narrows.load(tmp_path / "out" / "undercomplete").card["data"]["columns"] == ["a", "b", "c", "d"]
     assert 0.3 < found.rows[-1].error.value < 3  # the mean, in units of each column's variance
     assert found.reference.space == "4 principal components"
+
+
+def test_everyone_counts_a_tables_errors_in_the_same_units(tmp_path, monkeypatch):
+    # PCA is fitted on some of many rows; columns of heavy tails have another spread over these than over all.
+    monkeypatch.setattr(comparison, "_MOST_FOR_BASELINES", 40)
+    benches = []
+    monkeypatch.setattr(comparison, "Bench", lambda *a, **k: benches.append(Bench(*a, **k)) or benches[0])
+    rows = np.exp(2 * np.random.default_rng(0).standard_normal((400, 4)))
+    compare(rows, out=tmp_path / "out", kinds="undercomplete", **(SMALL | {"code_size": 2}))
+    own = load(tmp_path / "out" / "undercomplete").standardise
+    assert len(benches[0].learned) == 40
+    torch.testing.assert_close(benches[0].standardise.spread, own.spread)
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path):

@@ -31,6 +31,7 @@ from narrows.measuring.intervals import Interval
 from narrows.measuring.purposes import Purpose, purposes
 from narrows.model.build import make
 from narrows.model.folder import CARD, README, WEIGHTS, load
+from narrows.model.standardise import Standardise
 from narrows.pages.compared import ComparedPage, write_compared_page
 from narrows.training.runs import Run
 
@@ -177,6 +178,10 @@ def _width(name: str, shape: tuple[int, ...], size: int, settings: dict[str, Any
 
 def _bench(dataset: Dataset, known: list[str | None] | None, seed: int) -> Bench:
     learning, judging, _ = dataset.split((0.1, 0.05))
+    standardise = None
+    if dataset.form == "table":  # by all that is learned from, as every kind's model is
+        standardise = Standardise(*dataset.shape)
+        standardise.learn(dataset.source.take(learning))
     learning = learning[torch.randperm(len(learning), generator=torch.Generator().manual_seed(seed))]
     most = _MOST_VALUES // math.prod(dataset.shape)
     learning, judging = learning[: min(_MOST_FOR_BASELINES, most)], judging[: min(MOST_JUDGED, most)]
@@ -185,7 +190,8 @@ def _bench(dataset: Dataset, known: list[str | None] | None, seed: int) -> Bench
         return [] if known is None else [known[at] for at in side.tolist()]
 
     labels = None if known is None else (labels_of(learning), labels_of(judging))
-    return Bench(dataset.source.take(learning), dataset.source.take(judging), labels, seed=seed)
+    learned, judged = (dataset.source.take(side) for side in (learning, judging))
+    return Bench(learned, judged, labels, standardise=standardise, seed=seed)
 
 
 def _row(

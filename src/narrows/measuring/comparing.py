@@ -73,17 +73,15 @@ class Row:
 
 
 class Bench:
-    """The same examples for everyone. `learned`, `judged`: N *shape; labels, if any, beside each."""
+    """The same examples for everyone. `learned`, `judged`: N *shape; labels, if any, beside each. `standardise` is that
+    of the kinds' models, for tables: errors are counted in its units."""
 
     def __init__(
         self, learned: Tensor, judged: Tensor, labels: tuple[Sequence[Any], Sequence[Any]] | None = None, *,
-        seed: int = 0,
+        standardise: Standardise | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
         self.learned, self.judged, self.labels, self.seed = learned, judged[:MOST_JUDGED], labels, seed
-        self.standardise = None
-        if learned.dim() == 2:
-            self.standardise = Standardise(learned.shape[1])
-            self.standardise.learn(learned)
+        self.standardise = standardise
         self.drawn = min(MOST_DRAWN, len(self.judged))
         self.space: FeatureSpace = feature_space(self._plain(learned[:MOST_LEARNED]))
 
