@@ -7,8 +7,9 @@ import pytest
 import torch
 
 import narrows
-from narrows import BadOption, BadRun, UnknownName, WouldOverwrite, comparison
+from narrows import BadData, BadOption, BadRun, UnknownName, WouldOverwrite, comparison
 from narrows.comparison import as_dict, compare
+from narrows.data.reading import read
 from narrows.measuring.comparing import Bench
 from narrows.model.folder import load
 
@@ -159,6 +160,24 @@ def test_everyone_counts_a_tables_errors_in_the_same_units(tmp_path, monkeypatch
     own = load(tmp_path / "out" / "undercomplete").standardise
     assert len(benches[0].learned) == 40
     torch.testing.assert_close(benches[0].standardise.spread, own.spread)
+
+
+@pytest.mark.parametrize(
+    "known, said", [(lambda at: 7, "only one class, 7"), (lambda at: np.nan, "no class"), (None, "no held-out example")]
+)
+def test_labels_that_no_probe_can_use_are_refused_before_anything_is_trained(tmp_path, known, said):
+    x = pictures()[0]
+    if known is None:  # those that judge are known by their content
+        judges = set(read(x).split((0.1, 0.05))[1].tolist())
+        known = lambda at: np.nan if at in judges else at % 2  # noqa: E731
+    np.save(tmp_path / "labels.npy", np.array([known(at) for at in range(len(x))], float))
+    events = []
+    with pytest.raises(BadData, match=said):
+        compare(
+            x, out=tmp_path / "out", kinds="undercomplete", labels=str(tmp_path / "labels.npy"), **SMALL,
+            progress=events.append,
+        )  # fmt: skip
+    assert not events and not (tmp_path / "out").exists()
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path):

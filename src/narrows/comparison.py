@@ -103,10 +103,10 @@ def compare(
         "data": content_hash("".join(sorted(dataset.keys)).encode()), "code_size": size, "kinds": fits,
         "minutes": minutes, "labels": labels, "settings": {k: str(v) for k, v in sorted(settings.items())},
     }  # fmt: skip
+    bench = _bench(dataset, known, config.seed)  # a refusal leaves the folder as it was
     folder = Path(out)
     with Run.open(folder / "run") as run:
         _hold_to_the_same_job(run, folder, job, force)
-        bench = _bench(dataset, known, config.seed)
         rows = []
         for number, (name, width) in enumerate(fits.items(), 1):
             if progress:

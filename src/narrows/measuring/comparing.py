@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from narrows._contract import DataFacts
-from narrows._errors import NarrowsError
+from narrows._errors import BadData, NarrowsError
 from narrows.measuring.assess import comparable, feature_space
 from narrows.measuring.baselines import MeanBaseline, PCABaseline
 from narrows.measuring.evaluate import evaluate, mean_square
@@ -72,6 +72,18 @@ class Row:
     """2 S *shape: what became of the first examples, and S new ones; for pictures."""
 
 
+def _refuse_untellable(learned: Sequence[Any], judged: Sequence[Any]) -> None:
+    """Before anything is trained: labels that no probe can learn from, or be counted on. Raises BadData."""
+    classes = {str(label) for label in learned[:MOST_LEARNED] if label is not None}
+    if len(classes) < 2:
+        raise BadData(
+            f"{f'only one class, {classes.pop()},' if classes else 'no class'} is among the labels of training "
+            f"examples; a probe tells two or more apart: give others, or leave out --labels"
+        )
+    if all(label is None for label in judged[:MOST_JUDGED]):
+        raise BadData("no held-out example has a label to be judged by; label more of them, or leave out --labels")
+
+
 class Bench:
     """The same examples for everyone. `learned`, `judged`: N *shape; labels, if any, beside each. `standardise` is that
     of the kinds' models, for tables: errors are counted in its units."""
@@ -82,6 +94,8 @@ class Bench:
     ) -> None:  # fmt: skip
         self.learned, self.judged, self.labels, self.seed = learned, judged[:MOST_JUDGED], labels, seed
         self.standardise = standardise
+        if labels is not None:
+            _refuse_untellable(*labels)
         self.drawn = min(MOST_DRAWN, len(self.judged))
         self.space: FeatureSpace = feature_space(self._plain(learned[:MOST_LEARNED]))
 
