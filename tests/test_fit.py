@@ -260,6 +260,13 @@ def test_a_task_through_a_code_stands_beside_the_direct_net(digits, tmp_path):
     assert (tmp_path / "run" / "direct").is_dir()
 
 
+def test_one_example_again_and_again_is_one_example_to_the_verdict():
+    rows = np.random.default_rng(0).standard_normal((5, 4)).repeat(40, axis=0)
+    judgement = narrows.fit(rows, code_size=2, steps=20).judgement
+    assert len(judgement.network.errors) == 40 and len(judgement.groups.unique()) == 1
+    assert judgement.verdict.winner == "nobody" and not judgement.verdict.ratio.is_known
+
+
 def test_nothing_held_out_means_no_verdict(digits):
     assert narrows.fit(digits, steps=2, held_out=0, validation=0).judgement is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from narrows.measuring.bottleneck import judge_codes, judge_gains, judge_relation, judge_restoration
@@ -27,6 +28,19 @@ def test_nobody_wins_by_rounding() -> None:
     assert "rounding" in verdict.sentence() and "làm tròn" in verdict.sentence("vi")
     assert judge_codes(rounding + 1e-6, others, 3, generator=_random()).winner == "PCA"
     assert judge_codes(rounding, others | {"PCA": rounding + 1e-6}, 3, generator=_random()).winner == "network"
+
+
+def test_what_belongs_together_is_drawn_together_and_counts_once() -> None:
+    # Twelve persons of forty pictures each, and pictures of one person are alike.
+    person = torch.arange(480) // 40
+    values = torch.randn(12, generator=_random())[person]
+    alone, together = (bootstrap(values, generator=_random(), groups=groups) for groups in (None, person))
+    assert together.value == alone.value
+    assert together.high - together.low > 4 * (alone.high - alone.low)
+    of_persons = bootstrap(values[::40], generator=_random())
+    assert (together.low, together.high) == pytest.approx((of_persons.low, of_persons.high))
+    one = judge_codes(values.abs(), {"PCA": 2 * values.abs()}, 2, generator=_random(), groups=0 * person)
+    assert one.winner == "nobody" and "one group" in one.sentence() and "một nhóm" in one.sentence("vi")
 
 
 def test_an_interval_of_one_value_is_left_out_of_words_in_both_languages() -> None:

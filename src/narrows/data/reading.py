@@ -21,7 +21,7 @@ from narrows.data.fitting import fit_photo, fit_to
 from narrows.data.idx import read_idx
 from narrows.data.images import READABLE
 from narrows.data.sources import ArraySource, PhotoSource, Source, memory_for_data, opened
-from narrows.data.splits import content_hash, split
+from narrows.data.splits import content_hash, joined, split
 from narrows.data.stacks import Page, order, pages_of
 from narrows.data.tables import Table, checked, is_frame, read_csv, read_frame, read_numpy
 from narrows.data.triage import Triage, is_idx, look_through, printable
@@ -62,6 +62,11 @@ class Dataset:
         pages of a stack are alike, so its sides are blocks: the first share is its end, the next one what comes before,
         so that no page of the first has a neighbour that is learned from. Raises BadData."""
         return split(self.keys, shares, groups=self.groups, places=self.places)
+
+    @property
+    def owners(self) -> list[str]:
+        """Whose each example is, as `split` keeps them together: its group's, or its content's."""
+        return list(self.keys) if self.groups is None else joined(self.keys, self.groups)
 
     def telling_blocks(self, shares: Sequence[float]) -> Dataset:
         """The same with a note on the pages of each stack that lie on the sides of a split by two shares."""

@@ -25,6 +25,8 @@ _WORDS = {
         "undecided": "the interval holds 1, so no difference could be shown.",
         "both exact": "neither loses anything but rounding; PCA is simpler and faster, so use it.",
         "one alone": "one alone says nothing of others, so no difference could be shown.",
+        "one group": "all are of one group, or one again and again, which says nothing of others, so no difference "
+        "could be shown.",
         "gain": "On {n} held-out {what}, the network gains {gain} dB over the untouched input and {over} dB over the "
         "best classical filter ({filter})",
         "gain by truth": "By the truth (pictures: {n}), the network gains {gain} dB over what came and {over} dB over "
@@ -54,6 +56,8 @@ _WORDS = {
         "undecided": "khoảng tin cậy chứa 1 nên chưa thấy được sự khác biệt.",
         "both exact": "cả hai không làm mất gì ngoài sai số làm tròn; PCA đơn giản và nhanh hơn, hãy dùng PCA.",
         "one alone": "chỉ một thì không nói lên điều gì về những cái khác, nên chưa thấy được sự khác biệt.",
+        "one group": "tất cả là một nhóm, hoặc một cái lặp lại nhiều lần, không nói lên điều gì về những cái khác, nên "
+        "chưa thấy được sự khác biệt.",
         "gain": "Trên {n} {what} để riêng, mạng tăng {gain} dB so với ảnh đầu vào và {over} dB so với bộ lọc cổ điển "
         "tốt nhất ({filter})",
         "gain by truth": "So với ảnh thật (số ảnh: {n}), mạng tăng {gain} dB so với ảnh ban đầu và {over} dB so với bộ "
@@ -96,11 +100,12 @@ class Verdict(NamedTuple):
 
 
 def judge_codes(
-    network: Tensor, others: dict[str, Tensor], code_size: int, *, generator: torch.Generator, form: str = "picture"
-) -> Verdict:
+    network: Tensor, others: dict[str, Tensor], code_size: int, *, generator: torch.Generator, form: str = "picture",
+    groups: Tensor | None = None,
+) -> Verdict:  # fmt: skip
     """From N held-out errors of the network and of "PCA", in the same order; beside those of "mean" it is seen where
-    both are nothing but rounding."""
-    ratio = bootstrap_ratio(network, others["PCA"], generator=generator)
+    both are nothing but rounding. `groups` as `bootstrap` takes them, here and below."""
+    ratio = bootstrap_ratio(network, others["PCA"], generator=generator, groups=groups)
     facts = {
         "n": str(len(network)), "what": "pictures" if form == "picture" else "rows", "ratio": str(ratio),
         "code": str(code_size),
@@ -112,29 +117,32 @@ def judge_codes(
         return Verdict("network", True, ratio, None, facts, "net wins", "codes")
     if ratio.low > 1:
         return Verdict("PCA", True, ratio, None, facts, "pca wins", "codes")
-    return Verdict("nobody", False, ratio, None, facts, "undecided" if ratio.is_known else "one alone", "codes")
+    return Verdict("nobody", False, ratio, None, facts, _open("undecided", ratio, len(network)), "codes")
 
 
-def judge_relation(network: Tensor, others: dict[str, Tensor], *, generator: torch.Generator) -> Verdict:
+def judge_relation(
+    network: Tensor, others: dict[str, Tensor], *, generator: torch.Generator, groups: Tensor | None = None
+) -> Verdict:
     """From N held-out errors of the network and of each simple alternative: the best of these, on these pairs, is the
     one to beat."""
     best = min(others, key=lambda name: float(others[name].mean()))
-    ratio = bootstrap_ratio(network, others[best], generator=generator)
+    ratio = bootstrap_ratio(network, others[best], generator=generator, groups=groups)
     facts = {"n": str(len(network)), "what": "pairs", "ratio": str(ratio), "best": best, "many": str(len(others))}
     if ratio.high < 1:
         return Verdict("network", True, ratio, None, facts, "net wins", "relation")
     if ratio.low > 1:
         return Verdict(best, True, ratio, None, facts, "regression wins", "relation")
-    return Verdict("nobody", False, ratio, None, facts, "undecided" if ratio.is_known else "one alone", "relation")
+    return Verdict("nobody", False, ratio, None, facts, _open("undecided", ratio, len(network)), "relation")
 
 
 def judge_restoration(
-    network: Tensor, untouched: Tensor, filters: dict[str, Tensor], *, generator: torch.Generator
-) -> Verdict:
+    network: Tensor, untouched: Tensor, filters: dict[str, Tensor], *, generator: torch.Generator,
+    groups: Tensor | None = None,
+) -> Verdict:  # fmt: skip
     """From N held-out PSNRs, in dB, of the network, the input as it was, and each filter."""
     best = max(filters, key=lambda name: float(filters[name].mean()))
-    gain = bootstrap_difference(network, untouched, generator=generator)
-    over = bootstrap_difference(network, filters[best], generator=generator)
+    gain = bootstrap_difference(network, untouched, generator=generator, groups=groups)
+    over = bootstrap_difference(network, filters[best], generator=generator, groups=groups)
     return judge_gains(gain, over, best, len(network), "gain")
 
 
@@ -152,5 +160,9 @@ def judge_gains(gain: Interval, over: Interval, best: str, count: int, template:
         return Verdict(
             best, True, None, over, facts, "filter wins" if template == "gain" else "filter better", template
         )
-    outcome = "undecided gain" if over.is_known else "one alone"
-    return Verdict("nobody", False, None, over, facts, outcome, template)
+    return Verdict("nobody", False, None, over, facts, _open("undecided gain", over, count), template)
+
+
+def _open(outcome: str, interval: Interval, count: int) -> str:
+    """Why nobody won."""
+    return outcome if interval.is_known else "one alone" if count == 1 else "one group"

@@ -29,26 +29,35 @@ class Interval(NamedTuple):
         return f"{self.value:.3g}" + (f" [{self.low:.3g}, {self.high:.3g}]" if self.is_known else "")
 
 
-def bootstrap(values: Tensor, *, generator: torch.Generator, repeats: int = REPEATS, level: float = 0.95) -> Interval:
-    """The mean of N values. One value alone says nothing of its spread: its interval is infinite."""
-    means = _resampled(values[:, None], generator, repeats)[:, 0]
-    return _interval(float(values.double().mean()), means, level, len(values))
+def bootstrap(
+    values: Tensor, *, generator: torch.Generator, repeats: int = REPEATS, level: float = 0.95,
+    groups: Tensor | None = None,
+) -> Interval:  # fmt: skip
+    """The mean of N values. One value alone says nothing of its spread: its interval is infinite.
+
+    `groups`, N whole numbers, are drawn as a whole where there are any: copies of one example, or pictures of one
+    person, say no more of others than one of them does (a cluster bootstrap; Field & Welsh 2007, JRSS B 69:369).
+    """
+    means, count = _resampled(values[:, None], generator, repeats, groups)
+    return _interval(float(values.double().mean()), means[:, 0], level, count)
 
 
 def bootstrap_ratio(
-    a: Tensor, b: Tensor, *, generator: torch.Generator, repeats: int = REPEATS, level: float = 0.95
-) -> Interval:
-    """mean(a) / mean(b) of N pairs, pictures drawn together; 1 where both are 0."""
+    a: Tensor, b: Tensor, *, generator: torch.Generator, repeats: int = REPEATS, level: float = 0.95,
+    groups: Tensor | None = None,
+) -> Interval:  # fmt: skip
+    """mean(a) / mean(b) of N pairs, pictures drawn together; 1 where both are 0. `groups` as `bootstrap` takes them."""
     pairs = torch.stack([a, b], 1)
-    means = _resampled(pairs, generator, repeats)
-    return _interval(float(_ratio(pairs.double().mean(0))), _ratio(means), level, len(a))
+    means, count = _resampled(pairs, generator, repeats, groups)
+    return _interval(float(_ratio(pairs.double().mean(0))), _ratio(means), level, count)
 
 
 def bootstrap_difference(
-    a: Tensor, b: Tensor, *, generator: torch.Generator, repeats: int = REPEATS, level: float = 0.95
-) -> Interval:
-    """mean(a - b) of N pairs."""
-    return bootstrap(a - b, generator=generator, repeats=repeats, level=level)
+    a: Tensor, b: Tensor, *, generator: torch.Generator, repeats: int = REPEATS, level: float = 0.95,
+    groups: Tensor | None = None,
+) -> Interval:  # fmt: skip
+    """mean(a - b) of N pairs. `groups` as `bootstrap` takes them."""
+    return bootstrap(a - b, generator=generator, repeats=repeats, level=level, groups=groups)
 
 
 def _ratio(means: Tensor) -> Tensor:
@@ -57,15 +66,20 @@ def _ratio(means: Tensor) -> Tensor:
     return torch.where((a == 0) & (b == 0), torch.ones_like(a), a / b.clamp_min(1e-30))
 
 
-def _resampled(columns: Tensor, generator: torch.Generator, repeats: int) -> Tensor:
-    """repeats C: means of N rows drawn with replacement."""
-    count = len(columns)
+def _resampled(columns: Tensor, generator: torch.Generator, repeats: int, groups: Tensor | None) -> tuple[Tensor, int]:
+    """repeats C: means of N rows (or of groups of rows) drawn with replacement, and how many there are to draw."""
+    sums, sizes = columns.double(), torch.ones(len(columns), dtype=torch.float64)
+    if groups is not None:
+        _, which = torch.unique(groups, return_inverse=True)
+        sizes = torch.bincount(which).double()
+        sums = torch.zeros(len(sizes), columns.shape[1], dtype=torch.float64).index_add(0, which, sums)
+    count = len(sums)
     found = []
     for start in range(0, repeats, max(1, _AT_ONCE // max(count, 1))):
         now = min(max(1, _AT_ONCE // max(count, 1)), repeats - start)
         drawn = torch.randint(count, (now, count), generator=generator)
-        found.append(columns.double()[drawn].mean(1))
-    return torch.cat(found)
+        found.append(sums[drawn].mean(1) / sizes[drawn].mean(1, keepdim=True))
+    return torch.cat(found), count
 
 
 def _interval(value: float, means: Tensor, level: float, count: int) -> Interval:

@@ -38,13 +38,18 @@ class Judgement(NamedTuple):
     """The best classical filter's name, as it stands in `alternatives`."""
     pairs: bool = False
     """Whether the truth is the other picture of a pair."""
+    groups: Tensor | None = None
+    """N: the number of the group that each example is of; None where each is its own."""
 
 
 def judge(
     model: Model, training: Sequence[Tensor | Pairs], learned: Sequence[Tensor | Pairs],
     held_out: Sequence[Tensor | Pairs], *, seed: int = 0, twin: Model | None = None,
+    owners: Sequence[str] | None = None,
 ) -> Judgement:  # fmt: skip
-    """`training` fits the alternatives, `learned` are training examples to measure the gap by, `held_out` judges."""
+    """`training` fits the alternatives, `learned` are training examples to measure the gap by, `held_out` judges;
+    `owners` are whose each of these is, where some belong together."""
+    groups = _numbered(owners)
     network = evaluate(model, held_out, seed=seed)
     seen = evaluate(model, learned, seed=seed + 1)
     random = generator(seed, "bootstrap")
@@ -53,17 +58,17 @@ def judge(
         fitted = regressions([one for one in training if isinstance(one, Pairs)], pairs, seed=seed)
         alternatives = {name: _scored(model, network, results) for name, results in fitted.items()}
         verdict = judge_relation(
-            network.errors, {name: one.errors for name, one in alternatives.items()}, generator=random
+            network.errors, {name: one.errors for name, one in alternatives.items()}, generator=random, groups=groups
         )
         if twin is not None:
             alternatives["direct"] = evaluate(twin, held_out, seed=seed)
-        return Judgement(model.task.metric, network, alternatives, seen, verdict, pairs=True)
+        return Judgement(model.task.metric, network, alternatives, seen, verdict, pairs=True, groups=groups)
     if model.task.metric == "mse" and model.code_size is not None:
         alternatives = _codes(model, [one for one in training if isinstance(one, Tensor)], network)
         errors = {name: scored.errors for name, scored in alternatives.items()}
         values = _values(model, network)
-        verdict = judge_codes(network.errors, errors, values, generator=random, form=model.form)
-        return Judgement(model.task.metric, network, alternatives, seen, verdict)
+        verdict = judge_codes(network.errors, errors, values, generator=random, form=model.form, groups=groups)
+        return Judgement(model.task.metric, network, alternatives, seen, verdict, groups=groups)
     damaged = evaluate(model, learned[:_MOST_TO_CHOOSE_BY], seed=seed + 2)
     chosen = best_filter(damaged.inputs, damaged.targets, model.task.classical, damaged.extras)
     label = chosen.label
@@ -76,17 +81,31 @@ def judge(
     if twin is not None:
         alternatives["direct"] = evaluate(twin, held_out, seed=seed)
     verdict = judge_restoration(
-        network.scores, alternatives["untouched"].scores, {label: alternatives[label].scores}, generator=random
-    )
-    return Judgement(model.task.metric, network, alternatives, seen, verdict, label, bool(pairs))
+        network.scores, alternatives["untouched"].scores, {label: alternatives[label].scores}, generator=random,
+        groups=groups,
+    )  # fmt: skip
+    return Judgement(model.task.metric, network, alternatives, seen, verdict, label, bool(pairs), groups)
+
+
+def _numbered(owners: Sequence[str] | None) -> Tensor | None:
+    """N: the same number for the same owner; None where each has one of its own, or there is none."""
+    if owners is None or len(set(owners)) == len(owners):
+        return None
+    number = {owner: at for at, owner in enumerate(dict.fromkeys(owners))}
+    return torch.tensor([number[owner] for owner in owners])
 
 
 def held_out_intervals(judgement: Judgement, *, seed: int = 0) -> dict[str, list[float]]:
-    """Ends of each mean score's 95 % interval, "model" and the alternatives by name; empty where one example judged."""
-    if len(judgement.network.scores) < 2:
+    """Ends of each mean score's 95 % interval, "model" and the alternatives by name; empty where one example, or group
+    of them, judged."""
+    groups = judgement.groups
+    if len(judgement.network.scores if groups is None else groups.unique()) < 2:
         return {}
     everyone = {"model": judgement.network, **judgement.alternatives}
-    found = {name: bootstrap(each.scores, generator=generator(seed, "report")) for name, each in everyone.items()}
+    found = {
+        name: bootstrap(each.scores, generator=generator(seed, "report"), groups=groups)
+        for name, each in everyone.items()
+    }
     return {name: [interval.low, interval.high] for name, interval in found.items()}
 
 

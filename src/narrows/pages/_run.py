@@ -62,7 +62,8 @@ def still_falling(history: History) -> bool:
 def gap_in_words(judgement: Judgement, say: Say, seed: int = 0) -> str:
     """Training beside held-out error, and what to make of it."""
     seen = bootstrap(judgement.learned.errors, generator=generator(seed, "gap"))
-    unseen = bootstrap(judgement.network.errors, generator=generator(seed, "report"))  # as the table of scores has it
+    random = generator(seed, "report")  # as the table of scores has it
+    unseen = bootstrap(judgement.network.errors, generator=random, groups=judgement.groups)
     ratio = unseen.value / max(seen.value, 1e-30)
     told = say("gap facts", seen=_with_interval(seen), unseen=_with_interval(unseen), ratio=number(ratio))
     overlap = unseen.low <= seen.high or ratio <= 1

@@ -40,12 +40,13 @@ def measure(judgement: Judgement, form: str, seed: int = 0) -> list[Measured]:
     everyone = {"network": judgement.network, **judgement.alternatives}
     if "untouched" in judgement.alternatives:
         everyone = {**judgement.alternatives, "network": judgement.network}
-    return [_measured(key, scored, form, seed) for key, scored in everyone.items()]
+    return [_measured(key, scored, form, seed, judgement.groups) for key, scored in everyone.items()]
 
 
-def _measured(key: str, scored: Scored, form: str, seed: int) -> Measured:
+def _measured(key: str, scored: Scored, form: str, seed: int, groups: Tensor | None) -> Measured:
     def interval(values: Tensor) -> Interval:
-        return bootstrap(values, generator=generator(seed, "report"))  # the same pictures drawn for every method
+        own = None if groups is None else groups[: len(values)]
+        return bootstrap(values, generator=generator(seed, "report"), groups=own)  # the same drawn for every method
 
     if form == "table":
         return Measured(key, interval(scored.errors), None, None)
@@ -131,7 +132,7 @@ def column_errors(judgement: Judgement, spreads: Tensor, seed: int = 0, most: in
     means = (squares["network"] * there).sum(0) / there.sum(0)  # 0 / 0 is not a number
     worst = means.nan_to_num(-1.0).argsort(descending=True)[:most]
     there = there[:, worst]
-    intervals = {key: _column_intervals(each[:, worst], there, seed) for key, each in squares.items()}
+    intervals = {key: _column_intervals(each[:, worst], there, judgement.groups, seed) for key, each in squares.items()}
     found = []
     for order, at in enumerate(worst.tolist()):
         errors = {key: each[order] for key, each in intervals.items()}
@@ -139,15 +140,18 @@ def column_errors(judgement: Judgement, spreads: Tensor, seed: int = 0, most: in
     return found
 
 
-def _column_intervals(squares: Tensor, there: Tensor, seed: int) -> list[Interval]:
-    """N D and where cells are known -> D means with bootstrap intervals: rows are drawn once for all columns, as how
-    often each was drawn, so that every column costs one product of matrices and not a draw of its own."""
-    random, count = generator(seed, "columns"), len(squares)
+def _column_intervals(squares: Tensor, there: Tensor, groups: Tensor | None, seed: int) -> list[Interval]:
+    """N D and where cells are known -> D means with bootstrap intervals: rows, or groups of them, are drawn once for
+    all columns, as how often each was drawn, so that every column costs one product of matrices and not a draw of its
+    own."""
+    which = torch.arange(len(squares)) if groups is None else groups.unique(return_inverse=True)[1]
+    random, count = generator(seed, "columns"), int(which.max()) + 1
     squares, there = squares.double() * there, there.double()
     means = []
     for _ in range(0, REPEATS, _REPEATS_AT_ONCE):
         drawn = torch.randint(count, (_REPEATS_AT_ONCE, count), generator=random)
         often = torch.zeros(drawn.shape, dtype=torch.double).scatter_add_(1, drawn, torch.ones(drawn.shape).double())
+        often = often[:, which]
         means.append((often @ squares) / (often @ there))
     low, high = torch.cat(means).nanquantile(torch.tensor([0.025, 0.975], dtype=torch.double), dim=0)
     if count < 2:
