@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import signal
 import sys
@@ -54,6 +55,12 @@ def test_a_sweep_tries_sizes_in_rising_order_and_says_which_one(swept):
     assert [one.pca for one in found.tried] == sorted((one.pca for one in found.tried), reverse=True)
     assert any(len(one.errors) == 2 for one in found.tried)
     assert all(0 <= one.memorised <= 1 for one in found.tried)
+
+
+def test_after_one_round_nothing_is_said_to_fall_still(sheet, tmp_path, monkeypatch):
+    monkeypatch.setattr(_sizes, "_MOST_ROUNDS", 1)
+    found = quick(sheet, tmp_path / "out", seeds=1)
+    assert all(math.isnan(one.half) and not one.falling for one in found.tried)
 
 
 def test_the_page_stands_beside_the_trials_and_needs_nothing_from_outside(swept):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -137,7 +138,7 @@ def _size(
         [
             (
                 str(one.size), f"{one.error:.4g}", f"{one.pca:.4g}", f"{one.training:.4g}", str(len(one.errors)),
-                "still falling" if one.falling else "",
+                "one round" if math.isnan(one.half) else "still falling" if one.falling else "",
             )
             for one in found.tried
         ],

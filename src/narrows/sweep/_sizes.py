@@ -260,7 +260,7 @@ class Sweep:
                     errors=torch.stack(errors),
                     half=rounds[-2]["error"] if len(rounds) > 1 else math.nan,
                     trained=tuple(one["training"] for one in last),
-                    falling=self._falls(rounds),
+                    falling=len(rounds) > 1 and self._falls(rounds),  # one round says nothing of a second
                     pca=self._pca_error(code_size),
                     memorised=sum(one["memorised"] for one in last) / len(last),
                     seconds=sum(one["seconds"] for one in all_of_it),
