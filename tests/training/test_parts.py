@@ -250,6 +250,25 @@ def test_optimizer_state_goes_to_a_checkpoint_and_back():
     assert not optimizers.tensors()
 
 
+@pytest.mark.parametrize(("fused", "steps_on"), [(True, "meta"), (False, "cpu")])
+def test_optimizer_state_from_a_file_goes_to_where_the_weights_are(fused, steps_on):
+    class Scaled(Small):  # a single number, as the scale of a likelihood
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.zeros(()))
+
+    module = Scaled()
+    optimizers = Optimizers(module, config(), fused=True)
+    for parameter in module.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizers.step("main", 1e-2)
+    with torch.device("meta"):  # stands for any device beside the processor
+        elsewhere = Optimizers(Scaled(), config(), fused=fused)
+    elsewhere.load(optimizers.tensors())
+    assert {value.device.type for name, value in elsewhere.tensors().items() if not name.endswith("step")} == {"meta"}
+    assert {value.device.type for name, value in elsewhere.tensors().items() if name.endswith("step")} == {steps_on}
+
+
 # Averages
 
 

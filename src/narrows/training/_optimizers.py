@@ -76,15 +76,21 @@ class Optimizers:
         return found
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Back from a checkpoint; state that the checkpoint lacks is forgotten."""
+        """Back from a checkpoint; state that the checkpoint lacks is forgotten.
+
+        All goes to where the parameter is, as the fused step reads it there; other ones count steps on the processor.
+        """
         for turn, optimizer in self.each.items():
+            fused = bool(optimizer.param_groups[0]["fused"])
             for number, parameter in enumerate(self.parameters[turn]):
                 prefix = f"{turn}.{number}."
                 state = {}
                 for name, value in tensors.items():
                     if name.startswith(prefix):
+                        name = name.removeprefix(prefix)
                         like = parameter if value.shape == parameter.shape and value.dim() else value
-                        state[name.removeprefix(prefix)] = torch.empty_like(like, dtype=value.dtype).copy_(value)
+                        device = parameter.device if fused or name != "step" else "cpu"
+                        state[name] = torch.empty_like(like, dtype=value.dtype, device=device).copy_(value)
                 if state:
                     optimizer.state[parameter] = state
                 else:
