@@ -58,6 +58,19 @@ def test_all_vectors_are_in_use_after_the_start():
     assert len(kind.to_indices(kind.encoder(x)).unique()) == 16
 
 
+def test_how_much_of_the_codebook_a_batch_uses_is_said():
+    kind = model(codebook=8).autoencoder
+    alike = torch.full((6, 1, 8, 8), 0.5)
+    kind.start(DataFacts(6, alike.mean(0), alike, torch.Generator().manual_seed(0)))
+    kind.vectors.add_(torch.arange(8.0)[:, None])  # one is at the codes, and the others are not
+    named = kind.train().losses(Batch(alike, alike), "main", step())
+    assert float(named["perplexity"]) == pytest.approx(1)
+    assert float(named["codebook_use"]) == pytest.approx(1 / 8)
+    few = pictures(1)
+    kind.start(DataFacts(1, few.mean(0), few, torch.Generator().manual_seed(0)))
+    assert float(kind.losses(Batch(few, few), "main", step())["codebook_use"]) <= 1
+
+
 def test_judging_leaves_the_codebook_alone():
     kind = model().autoencoder.eval()
     before = {name: buffer.clone() for name, buffer in kind.named_buffers()}

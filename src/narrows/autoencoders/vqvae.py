@@ -83,7 +83,8 @@ class VQVAE(AbstractAutoencoder):
             "error": error,
             "distance": distance,
             "perplexity": torch.special.entr(shares).sum().exp(),
-            "codebook_use": (self.counts >= self.revive_below).to(error.dtype).mean(),
+            # Of as many as could come up at so many places. The running counts would not tell: who is moved has 1.
+            "codebook_use": (shares > 0).sum().to(error.dtype) / min(len(shares), indices.numel()),
         }
 
     def encode(self, x: Tensor) -> Tensor:
