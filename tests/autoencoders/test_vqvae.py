@@ -40,6 +40,15 @@ def test_the_codebook_follows_the_running_mean_of_what_it_was_given():
     torch.testing.assert_close(kind.vectors, torch.tensor([[0.5, 0.25], [9.75, 9.25]]).double())
 
 
+def test_vectors_that_nobody_uses_stay_where_they_are_when_none_are_to_move():
+    kind = model(codebook=2, decay=0.5, revive_below=0.0).autoencoder
+    kind.vectors.copy_(torch.tensor([[0.0, 0.0], [10.0, 10.0]]))
+    kind.sums.copy_(kind.vectors)
+    for _ in range(200):
+        kind._learn(torch.ones(3, 2), torch.zeros(3, dtype=torch.long), torch.Generator())
+    torch.testing.assert_close(kind.vectors, torch.tensor([[1.0, 1.0], [10.0, 10.0]]))
+
+
 def test_vectors_that_nobody_uses_move_to_encoder_outputs():
     kind = model(codebook=4).autoencoder
     kind.vectors.copy_(torch.tensor([[0.0, 0.0], [1e3, 0.0], [0.0, 1e3], [1e3, 1e3]]))

@@ -17,6 +17,9 @@ from narrows._errors import BadOption
 from narrows.autoencoders._ranks import summed
 from narrows.nn.losses import AbstractLoss
 
+_LEAST_COUNT = 1e-5
+"""Uses a step, in the running mean, from which on a vector is the mean of what it was given."""
+
 
 class VQVAE(AbstractAutoencoder):
     """Loss: reconstruction + commitment * mean squared distance of encoder outputs to their vectors, in units of the
@@ -114,7 +117,9 @@ class VQVAE(AbstractAutoencoder):
         total = summed(torch.zeros_like(self.sums).index_add_(0, indices, outputs.to(self.sums)))
         self.counts.lerp_(count, 1 - self.decay)
         self.sums.lerp_(total, 1 - self.decay)
-        self.vectors.copy_(self.sums / self.counts.clamp_min(1e-5)[:, None])
+        # Of a vector that nobody has used for long, nothing is left to take a mean of: it stays.
+        counted = (self.counts > _LEAST_COUNT)[:, None]
+        self.vectors.copy_(torch.where(counted, self.sums / self.counts[:, None], self.vectors))
         unused = self.counts < self.revive_below
         if unused.any():
             self._replace(unused, outputs, generator)
