@@ -104,6 +104,15 @@ def test_too_narrow_layers_carry_as_many_directions_as_they_have_room_for():
     assert error(net, rows) == pytest.approx(principal(rows, 4).rest, rel=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["undercomplete", "variational"])
+def test_a_layer_of_one_node_has_no_room_and_begins_as_it_is_drawn(kind):
+    rows = some(300, 10)
+    net = started(rows, kind, code_size=1, loss="mse", n_nodes=(4, 1))
+    drawn = make(shape=(10,), kind=kind, architecture="mlp", code_size=1, loss="mse", n_nodes=(4, 1)).autoencoder
+    assert torch.equal(net.encoder[1].weight, drawn.encoder[1].weight.to(rows))
+    torch.testing.assert_close(net.offset, rows.mean(0))
+
+
 def test_the_nodes_that_carry_nothing_are_drawn_and_begin_to_count_with_the_first_step():
     rows = some(300, 10).float()
     net = started(rows, code_size=2, n_nodes=(16,))

@@ -52,7 +52,7 @@ def principal(rows: Tensor, most: int) -> Principal:
 def begin_at_pca(of: AbstractAutoencoder, facts: DataFacts, *, even: bool = True) -> Principal | None:
     """Let `of.decoder(of.encoder(x)) + of.offset` begin as PCA of what should come out, as far as the layers are wide
     enough, and return what they carry; None, and nothing is done, where either is not marked by `mark_linear`, or
-    what goes in is no state of what comes out.
+    what goes in is no state of what comes out, or a layer of one node has no room for two.
 
     The code's values have a variance of 1 on average (`even`) or each. Outputs of the encoder beyond the code begin at
     0.
@@ -62,6 +62,8 @@ def begin_at_pca(of: AbstractAutoencoder, facts: DataFacts, *, even: bool = True
         return None
     targets, code_size = facts.targets.flatten(1), decoder[0].in_features
     room = min([code_size, *(layer.in_features // 2 for layer in (*encoder[1:], *decoder[1:]))])
+    if room == 0:
+        return None
     found = principal(targets, room)
     scale = found.variances.sqrt()
     scale = scale.clamp_min(_NARROWEST * float(scale.max().clamp_min(_NARROWEST)))
