@@ -68,8 +68,10 @@ class DataFacts(NamedTuple):
     """Up to 1024 inputs as the net will see them: B C+extra H W, or B D."""
     generator: torch.Generator
     targets: Tensor | None = None
-    """What should come out for each of them, B C H W or B D, where it is the same in another state (clean, whole).
-    None for pairs, which may be anything: their best regression fits the examples too well to begin with."""
+    """What should come out for each of them: B C H W, or B D."""
+    same: bool = True
+    """Whether it is what goes in, in another state (clean, whole). Not so of pairs, which may be anything: their best
+    regression fits the examples too well to begin with."""
 
 
 class Trainable(nn.Module, ABC):

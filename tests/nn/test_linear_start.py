@@ -167,7 +167,7 @@ def test_pairs_begin_as_they_are_drawn():
     made = make(shape=(1, 4, 4), kind="undercomplete", architecture="mlp", code_size=3)
     pictures = torch.rand((20, 1, 4, 4), generator=torch.Generator().manual_seed(0))
     facts = made.facts(Pairs(pictures, pictures.flip(3)), 20, Step(0, 1, 20, torch.Generator()))
-    assert facts.targets is None
+    assert torch.equal(facts.targets, pictures.flip(3)) and not facts.same
     assert torch.equal(made.facts(pictures, 20, Step(0, 1, 20, torch.Generator())).targets, pictures)
     before = made.autoencoder.encoder[1].weight.clone()
     made.autoencoder.start(facts)

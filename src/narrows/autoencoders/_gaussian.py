@@ -122,6 +122,10 @@ class StandardGaussianCode(GaussianCode):
 
 @torch.no_grad()
 def set_scale(log_scale: Tensor, facts: DataFacts) -> None:
-    """Let the likelihood's scale begin at the spread of the data around their mean."""
-    if facts.some.shape[1:] == facts.mean.shape:
-        log_scale.copy_((facts.some - facts.mean).std().clamp_min(1e-3).log())
+    """Let the likelihood's scale begin at the spread around their mean of what should come out: what goes in, unless
+    something else is said. From a scale that is far too wide, the code is found too dear, and comes to say nothing."""
+    some = facts.some if facts.targets is None else facts.targets
+    if some.shape[1:] == facts.mean.shape:
+        apart = some - facts.mean
+        spread = apart.std(correction=min(1, apart.numel() - 1))  # one number alone has none
+        log_scale.copy_(spread.clamp_min(1e-3).log())

@@ -134,8 +134,8 @@ class Model(nn.Module):
     def facts(self, examples: Tensor | Pairs, count: int, step: Step) -> DataFacts:
         """What `start` may know, from up to 1024 examples of `count`."""
         batch = self.batch(examples[:1024], step)
-        targets = None if isinstance(examples, Pairs) else batch.target
-        return DataFacts(count, batch.target.mean(0), batch.x, step.generator, targets)
+        same = not isinstance(examples, Pairs)
+        return DataFacts(count, batch.target.mean(0), batch.x, step.generator, batch.target, same)
 
     # Using: tensors in, tensors out, in batches that fit in memory
 

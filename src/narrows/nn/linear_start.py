@@ -58,7 +58,7 @@ def begin_at_pca(of: AbstractAutoencoder, facts: DataFacts, *, even: bool = True
     0.
     """
     encoder, decoder = _linears(of.encoder), _linears(of.decoder)  # type: ignore[arg-type]
-    if not encoder or not decoder or facts.targets is None:
+    if not encoder or not decoder or facts.targets is None or not facts.same:
         return None
     targets, code_size = facts.targets.flatten(1), decoder[0].in_features
     room = min([code_size, *(layer.in_features // 2 for layer in (*encoder[1:], *decoder[1:]))])
