@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from narrows._contract import Batch, Step
+from narrows._contract import Batch, DataFacts, Step
 from narrows._errors import BadOption
 from narrows.autoencoders.fsq import _SLOPE
 from narrows.model.build import make
@@ -56,6 +56,13 @@ def test_outputs_that_are_small_to_begin_with_do_not_all_fall_into_one_cell():
     assert len(kind.to_indices(kind.encode(x)).unique()) == 1
     kind.start(whole.facts(x, 64, step))
     assert len(kind.to_indices(kind.encode(x)).unique()) > 1
+
+
+def test_one_picture_with_one_place_begins_with_codes_that_are_numbers():
+    one = torch.rand(1, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    kind = make(shape=(1, 2, 2), kind="fsq", architecture="conv", n_layers=2).autoencoder
+    kind.start(DataFacts(1, one[0], one, torch.Generator()))
+    assert bool(kind.slope.isfinite().all()) and bool(kind.encode(one).isfinite().all())
 
 
 def test_the_gradient_passes_the_rounding():

@@ -68,7 +68,8 @@ class FSQ(AbstractAutoencoder):
         super().start(facts)
         with torch.no_grad():
             outputs = self.encoder(facts.some)
-        spread = outputs.std((0, 2, 3), keepdim=True)[0].clamp_min(1e-6)
+        places = outputs[:, 0].numel()  # one alone has no spread
+        spread = outputs.std((0, 2, 3), correction=min(1, places - 1), keepdim=True)[0].clamp_min(1e-6)
         wanted = _SPREAD / (spread * _column(self.levels, outputs)[0] / 2)
         self.centre.copy_(torch.where(wanted > _SLOPE, outputs.mean((0, 2, 3), keepdim=True)[0], 0.0))
         self.slope.copy_(wanted.clamp_min(_SLOPE))
