@@ -170,6 +170,28 @@ def test_another_task_takes_the_weights_and_what_it_sees_more_is_without_influen
             torch.testing.assert_close(model.autoencoder.restore(shown), wanted, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize(("kind", "architecture"), [("undercomplete", "mlp"), ("vampprior", "conv")])
+def test_so_does_another_task_through_a_code(kind, architecture, digits, tmp_path):
+    net = {"kind": kind, "architecture": architecture, "code_size": 6, "n_nodes": 8}
+    plain = narrows.fit(digits, **net, steps=3, out=tmp_path / "plain")
+    still = net | {"steps": 1, "learning_rate": 1e-12, "twin": False}
+    narrows.fit(digits, task="inpaint", begin_with=str(tmp_path / "plain"), out=tmp_path / "inpaint", **still)
+    back = narrows.fit(digits, begin_with=str(tmp_path / "inpaint"), **still)
+    x = torch.rand((2, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        wanted = plain.model.model.autoencoder.restore(x)
+        for model, shown in (
+            (narrows.load(tmp_path / "inpaint"), torch.cat([x, torch.ones_like(x)], 1)),
+            (back.model, x),
+        ):
+            torch.testing.assert_close(model.model.autoencoder.restore(shown), wanted, atol=1e-5, rtol=0)
+
+
+def test_a_net_of_any_size_begins_only_with_weights_for_as_many_channels(digits):
+    with pytest.raises(BadPairing, match=r"its shape is \[3, .*leave out --from"):
+        narrows.fit(digits, task="denoise", steps=1, begin_with="denoise-colour")
+
+
 def test_training_begins_only_with_the_same_net(fitted, digits):
     with pytest.raises(BadPairing, match="kind is"):
         narrows.fit(digits, steps=2, code_size=7, begin_with=str(fitted.folder))

@@ -127,7 +127,8 @@ def _take_weights(model: Model, place: str) -> None:
         options_only = part in ("kind", "architecture") and model.card[part]["name"] == other.card[part]["name"]
         if options_only and _shapes(model) == _shapes(other):
             continue
-        if asked != its and not (part == "shape" and model.any_size):
+        of_any_size = part == "shape" and model.any_size and model.shape[0] == other.shape[0]
+        if asked != its and not of_any_size:
             raise BadPairing(
                 f"training cannot begin with {place}: its {part} is {its}, and {asked} was asked for; ask for the "
                 f"same, or leave out --from"
@@ -148,10 +149,11 @@ def _fitted_to(theirs: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str
     fitted = {}
     for name, value in theirs.items():
         like = wanted.get(name, value)
-        if value.dim() == like.dim() == 4 and value.shape[:1] + value.shape[2:] == like.shape[:1] + like.shape[2:]:
-            both = min(value.shape[1], like.shape[1])
+        if value.shape != like.shape:
+            # These channels come last, also among the values of a fully connected layer.
+            both = tuple(slice(min(sides)) for sides in zip(value.shape, like.shape, strict=True))
             grown = torch.zeros_like(like)
-            grown[:, :both] = value[:, :both]
+            grown[both] = value[both]
             value = grown
         fitted[name] = value
     return fitted
