@@ -13,6 +13,7 @@ from torch import nn
 
 from narrows._contract import Batch, DataFacts, Trainable
 from narrows._errors import RunStopped, TrainingFailed
+from narrows.training._stepping import Stepper
 from narrows.training.loop import Supply, train
 from narrows.training.runs import Run, read_events
 
@@ -439,3 +440,16 @@ def test_training_in_double_precision_leaves_the_module_in_its_own():
     module, outcome = learn(steps=3, precision="64-true")
     assert {value.dtype for value in module.state_dict().values()} == {torch.float32}
     assert module.net[0].weight.grad is None and outcome.history.held_out
+
+
+def test_the_net_restores_where_its_weights_are_for_a_task_that_works_elsewhere():
+    class Restoring(Small):
+        def restore(self, x):
+            self.came = x.device.type, x.dtype
+            return torch.zeros(x.shape)
+
+    supply = Supply(LEARNED, lambda indices, step: Batch(data()[indices], data()[indices]))
+    stepper = Stepper(Restoring(), supply, config(), 4, lambda before, now: None)
+    stepper.module.to("meta")  # stands for any device beside the processor
+    assert stepper.restore(torch.ones((2, WIDTH), dtype=torch.float64)).device.type == "cpu"
+    assert stepper.module.came == ("meta", torch.float32)

@@ -141,10 +141,11 @@ class Stepper:
         return self.mean(summed / count)
 
     def restore(self, x: Tensor) -> Tensor:
-        """The module's `restore`, for tasks that learn without clean pictures; no gradient."""
-        weights = next(self.module.parameters()).dtype  # in double precision these are not what pictures come in
+        """The module's `restore`, for tasks that learn without clean pictures; no gradient. What comes is where the
+        task works, which need not be where the module does."""
+        weights = next(self.module.parameters())  # in double precision these are not what pictures come in
         with torch.no_grad(), self.fabric.autocast():
-            return self.module.restore(x.to(weights))  # type: ignore[operator]
+            return self.module.restore(x.to(weights)).to(x.device)  # type: ignore[operator]
 
     def mean(self, value: float) -> float:
         """Over all processes, which must decide alike."""
