@@ -418,7 +418,7 @@ def _trainable(model: Model, seed: int) -> Model:
     if any(parameter.requires_grad for parameter in model.parameters()):
         return copy.deepcopy(model)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # `torch.manual_seed` would set those of GPUs too, for good
         fresh = build(copy.deepcopy(model.card))
     fresh.load_state_dict(model.state_dict(), strict=not model.autoencoder.training_only)
     return fresh

@@ -10,6 +10,7 @@ import torch
 from narrows._errors import BadOption, BadPairing, UnknownName
 from narrows._registry import architectures
 from narrows.model.build import build, make
+from narrows.using.sample import fit_prior
 
 
 def test_the_card_names_every_default():
@@ -78,6 +79,14 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_torch_alone():
     assert torch.equal(torch.random.get_rng_state(), before)
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_generators_of_gpus_are_left_alone_too(monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    model = make(shape=(6,), kind="undercomplete", code_size=2)
+    fit_prior(model, torch.randn(8, 2, generator=torch.Generator().manual_seed(0)), "normal")
+    assert seeded == []
 
 
 def test_options_go_to_whoever_has_them():

@@ -91,7 +91,7 @@ def make(
         **({} if other is None else {"target_shape": list(other)}),
     }
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # `torch.manual_seed` would set those of GPUs too, for good
         return build(card)
 
 

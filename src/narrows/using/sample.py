@@ -48,7 +48,7 @@ def fit_prior(
     if len(codes) < 2:
         raise BadData(f"{len(codes)} codes came; a prior is fitted on 2 or more, better thousands")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # `torch.manual_seed` would set those of GPUs too, for good
         prior, taken = make_prior(model, name, options or {})
     if prior.accepts == "indices":
         codes = model.autoencoder.to_indices(codes)  # type: ignore[operator]
