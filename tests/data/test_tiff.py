@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +130,49 @@ def test_bits_stay_bits(photometric: str, tmp_path: Path) -> None:
     with tifffile.TiffFile(written) as file:
         assert file.pages.first.bitspersample == 1 and file.pages.first.photometric.name.lower() == photometric
     np.testing.assert_array_equal(open_photo(written).array, array)
+
+
+@pytest.mark.parametrize("photometric", [0, 1])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("bits", [2, 4, 10, 12])
+def test_values_of_fewer_bits_are_as_bright_as_they_look(
+    bits: int, packed: bool, order: str, photometric: int, tmp_path: Path
+) -> None:
+    top, most = (1 << bits) - 1, 255 if bits < 8 else 65535
+    values = RANDOM.integers(0, top + 1, (9, 13))
+    values[0, :2], values[3, 2], values[5, 6] = (0, top), 0, top
+    path = _of_bits(tmp_path / "scan.tif", values, bits, packed=packed, order=order, photometric=photometric)
+    light = values / top if photometric else 1 - values / top
+    photo = open_photo(path)
+    assert np.abs(photo.tensor()[0].numpy() - light).max() <= 0.5 / most
+    array, written = _changed(path, tmp_path)
+    assert (open_photo(written).array == array).all()
+    with tifffile.TiffFile(written) as file:
+        page = file.pages.first
+        stored, found = page.asarray(), int(page.bitspersample)
+    stays = not packed and (bits < 8 or order == "<")
+    assert found == (bits if stays else 8 if bits < 8 else 16)
+    assert bool(photo.notes) is not stays
+    assert np.abs(stored[0] / ((1 << found) - 1) - values[0] / top).max() <= 0.5 / most
+
+
+def _of_bits(path: Path, values: np.ndarray, bits: int, *, packed: bool, order: str, photometric: int) -> Path:
+    """A grey TIFF of one strip whose values fill no whole bytes, which tifffile cannot write in all these ways."""
+    height, width = values.shape
+    size = -(-width * bits // 8)
+    lines = ["".join(f"{value:0{bits}b}" for value in row).ljust(8 * size, "0") for row in values.tolist()]
+    data = b"".join(int(line, 2).to_bytes(size, "big") for line in lines)
+    data = zlib.compress(data) if packed else data
+    data += b"\0" * (len(data) % 2)
+    tags = [
+        (256, width), (257, height), (258, bits), (259, 8 if packed else 1), (262, photometric), (273, 8), (277, 1),
+        (278, height), (279, len(data)),
+    ]  # fmt: skip
+    entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in tags)
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 8 + len(data))
+    path.write_bytes(head + data + struct.pack(f"{order}H", len(tags)) + entries + bytes(4))
+    return path
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

@@ -96,6 +96,10 @@ def read_page(
         )
     if look.bilevel:
         array = array.astype(np.uint8) * 255
+    if look.more["bits"]:
+        array = _widened(array, look.more["bits"])
+        if not _stays_packed(look.more):
+            notes.append(f"{look.more['bits']} bits a value, packed: written with {8 * array.dtype.itemsize}")
     if look.more["photometric"] == _WHITE_IS_0 and array.dtype.kind == "u":
         array = np.iinfo(array.dtype).max - array
     if look.mode == "CMYK":
@@ -125,6 +129,34 @@ def _rgb_of(page: Any, array: np.ndarray, path: Path) -> np.ndarray:
         )
     image = Image.frombytes("YCbCr", (array.shape[1], array.shape[0]), np.ascontiguousarray(array).tobytes())
     return np.asarray(image.convert("RGB"))
+
+
+def _bits(page: Any) -> int | None:
+    """How many bits a value has where they fill no whole bytes, such as a scanner's 4 or a camera's 12: these are the
+    lowest of what tifffile gives, which would be black as it is."""
+    bits, dtype = page.bitspersample, page.dtype
+    if page.photometric == _PALETTE or dtype is None or dtype.kind != "u" or dtype.itemsize > 2:
+        return None
+    return bits if isinstance(bits, int) and bits < 8 * dtype.itemsize else None
+
+
+def _widened(array: np.ndarray, bits: int) -> np.ndarray:
+    """Values of so many bits over the whole range of their type."""
+    most, top = int(np.iinfo(array.dtype).max), (1 << bits) - 1
+    return ((array.astype(np.uint32) * most + top // 2) // top).astype(array.dtype)
+
+
+def _narrowed(array: np.ndarray, bits: int) -> np.ndarray:
+    """The inverse of `_widened`; values between are rounded."""
+    most, top = int(np.iinfo(array.dtype).max), (1 << bits) - 1
+    return ((array.astype(np.uint32) * top + most // 2) // most).astype(array.dtype)
+
+
+def _stays_packed(more: dict[str, Any]) -> bool:
+    """Whether values of fewer bits are written as such: tifffile does so without compression, and packs two bytes of a
+    big-endian file in the wrong order."""
+    bits = more.get("bits")
+    return bits is not None and more["compression"] == 1 and (bits < 8 or more["byteorder"] == "<")
 
 
 def is_stored_as_meant(page: Any) -> bool:
@@ -165,6 +197,7 @@ def _look(page: Any, file: Any, array: np.ndarray, directories: bool) -> Look:
             "planar": int(page.planarconfig) == 2 and page.samplesperpixel > 1,
             "photometric": _RGB if photometric in (_PALETTE, _YCBCR) else photometric,
             "alpha": bool(extra) and extra[-1] in (1, 2),
+            "bits": _bits(page),
             "extra": extra,
             "bigtiff": bool(file.is_bigtiff),
             "subfiletype": int(page.subfiletype),
@@ -240,6 +273,8 @@ def stored_values(array: np.ndarray, alpha: np.ndarray | None, look: Look) -> np
         stored = np.iinfo(stored.dtype).max - stored
     if look.bilevel and colours == 1:
         stored = stored > 127
+    if _stays_packed(more):
+        stored = _narrowed(stored, more["bits"])
     stored = stored[..., 0] if stored.shape[2] == 1 else stored
     return np.moveaxis(stored, -1, 0) if more.get("planar") and stored.ndim == 3 else stored
 
@@ -257,6 +292,8 @@ def _options(look: Look, more: dict[str, Any], stored: np.ndarray, has_alpha: bo
         "metadata": None,
         "software": False,
     }
+    if _stays_packed(more):
+        options["bitspersample"] = more["bits"]
     if more.get("subfiletype"):
         options["subfiletype"] = more["subfiletype"]
     if stored.ndim == 3 and more.get("extra"):
