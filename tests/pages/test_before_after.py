@@ -72,6 +72,12 @@ def test_a_filter_that_is_no_verb_of_its_own_is_not_offered(tmp_path, written):
     assert "--classical" not in written(files, proof=proof()._replace(classical=""))[1].text
 
 
+@pytest.mark.parametrize("height, width", [(1, 4000), (4000, 1), (1, 1)])
+def test_pictures_of_one_row_column_or_pixel_are_shown(tmp_path, written, height, width):
+    one = picture(tmp_path / "a.png", height, width)
+    assert written([Restored("a.png", one, one)])[1].tags["img"] == 4
+
+
 def test_of_many_pictures_some_are_shown_and_that_is_said(tmp_path, written):
     one = picture(tmp_path / "a.png", 8, 8, 1)
     _, page = written([Restored(f"{n}", one, one) for n in range(40)], verb="blur")

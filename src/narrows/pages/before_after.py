@@ -139,4 +139,5 @@ def _reduced(photo: Photo) -> Tensor:
     """C H W, of a large photo every so manieth pixel's mean: it is shown small."""
     every = max(1, max(photo.shape[1:]) // (2 * _WHOLE))
     pixels = photo.tensor()
-    return pixels if every == 1 else F.avg_pool2d(pixels[None], every)[0]
+    sides = [min(every, side) for side in photo.shape[1:]]  # a strip of one row has no second one to take a mean with
+    return pixels if every == 1 else F.avg_pool2d(pixels[None], sides)[0]
