@@ -19,7 +19,7 @@ import tifffile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin
+from PIL import Image, ImageCms, ImageOps, IptcImagePlugin, JpegImagePlugin, PngImagePlugin
 
 from narrows import BadPicture, CannotWrite, WouldOverwrite
 from narrows.data import images
@@ -329,6 +329,48 @@ def test_a_jpeg_keeps_its_tables_sampling_and_comment(quality: int, subsampling:
         assert after.quantization == before.quantization
         assert JpegImagePlugin.get_sampling(after) == JpegImagePlugin.get_sampling(before) == subsampling
         assert after.info["comment"] == b"said" and after.info["progressive"]
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_a_jpeg_keeps_its_captions_and_keywords_but_no_old_thumbnail(long: bool, tmp_path: Path) -> None:
+    caption = (b"a caption" * 3000)[: 27000 if long else 9]
+    iptc = _block(1028, b"\x1c\x02\x78" + struct.pack(">H", len(caption)) + caption)
+    blocks = iptc + _block(1036, b"t" * (30001 if long else 5)) + _block(2000, b"p" * (50001 if long else 3), b"path")
+    segments = b""
+    for at in range(0, len(blocks), 60000):
+        part = b"Photoshop 3.0\0" + blocks[at : at + 60000]
+        segments += b"\xff\xed" + struct.pack(">H", len(part) + 2) + part
+    file = io.BytesIO()
+    Image.fromarray(RGB).save(file, "JPEG", exif=_rich_exif(), xmp=b"<x:xmpmeta/>")
+    path = tmp_path / "a.jpg"
+    path.write_bytes(file.getvalue()[:2] + segments + file.getvalue()[2:])
+    photo = open_photo(path)
+    with Image.open(save_photo(photo.with_array(255 - photo.array), tmp_path / "b.jpg")) as after:
+        told: Any = IptcImagePlugin.getiptcinfo(after)
+        assert told == {(2, 120): caption}
+        kept = b"".join(body[14:] for name, body in after.applist if name == "APP13")
+        assert kept == iptc + _block(2000, b"p" * (50001 if long else 3), b"path")
+        assert after.info["xmp"] == b"<x:xmpmeta/>" and after.getexif()
+
+
+def _block(number: int, data: bytes, name: bytes = b"") -> bytes:
+    """One of Photoshop's."""
+    named = bytes([len(name)]) + name
+    named += b"\0" * (len(named) % 2)
+    return b"8BIM" + struct.pack(">H", number) + named + struct.pack(">I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9])
+def test_damaged_captions_cost_no_picture(share: float, tmp_path: Path) -> None:
+    blocks = _block(1028, b"caption") + _block(1036, b"t" * 50)
+    part = b"Photoshop 3.0\0" + blocks[: round(share * len(blocks))]
+    file = io.BytesIO()
+    Image.fromarray(RGB).save(file, "JPEG")
+    path = tmp_path / "a.jpg"
+    segment = b"\xff\xed" + struct.pack(">H", len(part) + 2) + part
+    path.write_bytes(file.getvalue()[:2] + segment + file.getvalue()[2:])
+    photo = open_photo(path)
+    assert open_photo(save_photo(photo.with_array(255 - photo.array), tmp_path / "b.jpg")).shape == photo.shape
 
 
 @pytest.mark.parametrize("lossless", [True, False])

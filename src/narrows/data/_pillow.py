@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from narrows._errors import CannotHold
-from narrows.data import _cmyk, _exif, _png
+from narrows.data import _cmyk, _exif, _photoshop, _png
 from narrows.data._look import Look, check_size, disorient, orient
 
 _ORIENTATION = 0x0112
@@ -63,7 +63,7 @@ def _look(image: Image.Image, path: Path) -> Look:
     kind = "JPEG" if image.format == "MPO" else image.format
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         more |= {"qtables": image.quantization, "subsampling": JpegImagePlugin.get_sampling(image)}
-        more |= {"progressive": bool(image.info.get("progressive"))}
+        more |= {"progressive": bool(image.info.get("progressive")), "photoshop": _photoshop.blocks_of(image)}
     if kind == "WEBP":
         more["lossless"] = _is_lossless_webp(path.read_bytes())
     dpi = image.info.get("dpi")
@@ -201,6 +201,7 @@ def _options(kind: str, look: Look, same: bool, stored: np.ndarray) -> dict[str,
         options |= {"qtables": tables, "subsampling": sampling if keeps else 0}
         options |= {"progressive": look.more["progressive"]}
         options |= {"comment": look.more["comment"]} if "comment" in look.more else {}
+        options |= {"extra": _photoshop.segments(look.more["photoshop"])}
     elif kind == "JPEG":
         options |= {"quality": _JPEG_QUALITY, "subsampling": 0}
     if kind == "WEBP":
