@@ -261,6 +261,18 @@ def test_a_patch_larger_than_the_photo_is_mirrored(tmp_path: Path) -> None:
     assert patch.shape == (1, 1, 16, 16)
 
 
+@pytest.mark.parametrize("shape", [(6, 4), (6, 8, 8)])
+@pytest.mark.parametrize("kind", ["U5", "complex128", "datetime64[s]"])
+def test_a_file_of_texts_dates_or_complex_numbers_is_refused_as_such_an_array_is(
+    kind: str, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    values = np.arange(np.prod(shape)).reshape(shape).astype(kind)
+    np.save(tmp_path / "a.npy", values)
+    for given_as in (values, tmp_path / "a.npy"):
+        with pytest.raises(BadData, match="hold numbers"):
+            read(given_as)
+
+
 def test_deep_arrays_are_scaled_when_taken() -> None:
     deep = np.array([[[0, 65535]], [[32768, 1]], [[5, 6]]], np.uint16)
     dataset = read(deep)

@@ -116,10 +116,8 @@ def read(
         return _table(read_frame(data, to_learn=to_learn), Triage())
     if isinstance(data, Tensor):
         data = data.detach().cpu().numpy()
-    if isinstance(data, np.ndarray) and data.dtype.kind not in "fiub":
-        raise BadData(
-            f"an array of {data.dtype} came; pictures and tables hold numbers: convert it with .astype(float)"
-        )
+    if isinstance(data, np.ndarray):
+        _refuse_no_numbers(data, "an array")
     if isinstance(data, np.ndarray) and data.ndim == 2:
         return _table(checked(*_named(data), (), "the array", to_learn=to_learn), Triage())
     if isinstance(data, np.ndarray):
@@ -136,6 +134,14 @@ def _named(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 # Tables and arrays
+
+
+def _refuse_no_numbers(values: np.ndarray, what: str) -> None:
+    """Texts, dates and complex numbers, of which half would be lost."""
+    if values.dtype.kind not in "fiub":
+        raise BadData(
+            f"{what} of {values.dtype} came; pictures and tables hold numbers: convert it with .astype(float)"
+        )
 
 
 def _read_table_file(
@@ -163,6 +169,7 @@ def _read_table_file(
         values, more = read_idx(path), ()
     else:
         values, more = read_numpy(path)
+        _refuse_no_numbers(values, f"{path}: an array")
     found = found.adding(notes=[*notes, *more])
     if values.ndim == 2:
         return _table(checked(*_named(values), (), str(path), to_learn=to_learn), found)
