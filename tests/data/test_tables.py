@@ -79,6 +79,11 @@ def test_text_columns_are_named_and_left_out(tmp_path: Path) -> None:
     assert table.notes == ("text columns left out: name",)
 
 
+def test_names_with_an_underscore_between_digits_are_texts(tmp_path: Path) -> None:
+    table = _csv(tmp_path, "sample,height\n2021_03,1.6\n2021_04,1.7\n")
+    assert table.columns == ("height",) and table.notes == ("text columns left out: sample",)
+
+
 def test_a_column_that_differs_by_rounding_alone_is_constant_and_one_far_from_0_is_not(tmp_path: Path) -> None:
     table = _csv(tmp_path, "a,b\n0.3,1000000001\n0.30000000000000004,1000000000\n")
     assert table.notes == ("constant columns (they say nothing): a",)

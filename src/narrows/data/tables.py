@@ -217,7 +217,7 @@ def _number(cell: str, mark: str) -> float | None:
     if mark != "," and "," in cell:
         cell = cell.replace(".", "").replace(",", ".")
     try:
-        return float(cell)
+        return None if "_" in cell else float(cell)  # Python takes 2021_03 for 202103
     except ValueError:
         return None
 
