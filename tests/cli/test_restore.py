@@ -164,6 +164,27 @@ def test_results_inside_the_folder_are_not_read_the_next_time(run, photos, denoi
         assert ran.out == "3 of 3 written: photos/clean\n"
 
 
+def test_pictures_where_results_go_are_said_to_be_left_out(run, photos, denoiser):
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(photos / "deep" / "own.png")
+    before = (photos / "deep" / "own.png").read_bytes()
+    command = ("denoise", "photos", "--model", denoiser, "--out", "photos/deep", "--map")
+    for written in ("photos/deep/000.png\n", ""):
+        ran = run(*command)
+        assert ran.out == written and "left out: photos/deep/own.png: lies where results go" in ran.err
+        assert "000.png: lies" not in ran.err and "doubt.png: lies" not in ran.err
+    (photos / "000.png").unlink()
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(photos / "new.png")
+    assert "000.png: lies" not in run(*command).err  # a result, also where its picture is gone
+    assert (photos / "deep" / "own.png").read_bytes() == before
+
+
+def test_the_name_of_one_picture_is_not_made_a_folder_for_the_results_of_many(run, photos, denoiser):
+    for paths in (("photos",), ("photos/000.png", "photos/deep/er/001.jpg")):
+        ran = run("denoise", *paths, "--model", denoiser, "--out", "clean.png")
+        assert ran.code == 1 and "give a folder for those of many: --out clean" in ran.err
+    assert not Path("clean.png").exists()
+
+
 @pytest.mark.parametrize("more", [(), ("--force",)])
 def test_the_folder_that_is_read_is_no_place_for_the_results(run, photos, denoiser, more):
     before = state(photos)

@@ -90,6 +90,7 @@ def plan_files(
     """
     found_jobs: dict[tuple[Path, Path], Job] = {}
     skipped: list[tuple[str, str]] = []
+    in_the_way: list[Path] = []
     for path in map(Path, paths):
         found = look_through(path)
         skipped += [*found.skipped, *((printable(table), "a table, not a picture") for table in found.tables)]
@@ -102,7 +103,10 @@ def plan_files(
             )
         for picture in found.pictures:
             below = picture.relative_to(path) if is_folder else Path(picture.name)
-            if is_folder and ((inside and _is_below(picture, inside)) or (not recursive and len(below.parts) > 1)):
+            if is_folder and not recursive and len(below.parts) > 1:
+                continue
+            if inside and _is_below(picture, inside):
+                in_the_way.append(picture)
                 continue
             job = Job(picture, out / below if out else picture, printable(picture))
             found_jobs.setdefault((picture.resolve(), job.target), job)  # a picture that is named twice is taken once
@@ -116,10 +120,16 @@ def plan_files(
     if out is None:
         return Plan(tuple(jobs), tuple(skipped))
     folder: Path | None = out
-    if len(jobs) == 1 and out.suffix.lower() in READABLE and not out.is_dir() and Path(paths[0]).is_file():
+    if out.suffix.lower() in READABLE and not out.is_dir():
+        if len(jobs) > 1 or not Path(paths[0]).is_file():
+            raise BadOption(
+                f"--out {printable(out)} is the name of one picture, which takes the result of one; give a folder for "
+                f"those of many: --out {printable(out.with_suffix(''))}"
+            )
         jobs, folder = [jobs[0]._replace(target=out)], None
     journal = Journal.read(folder) if folder else None
     already: set[Job] = set() if force or journal is None else _done_already(journal, jobs, how)
+    skipped += _left_there(in_the_way, jobs, journal)
     beside = maps_of(jobs) if maps else {}
     _check_originals(jobs, [*(job.target for job in jobs), *beside.values()], given or {}, journal)
     _check_targets(jobs, already, force, beside)
@@ -134,6 +144,18 @@ def _done_already(journal: Journal, jobs: Sequence[Job], how: str) -> set[Job]:
             if how and journal.has(job.target, made_from(job.source, how)):
                 found.add(job)
     return found
+
+
+def _left_there(pictures: list[Path], jobs: Sequence[Job], journal: Journal | None) -> list[tuple[str, str]]:
+    """Pictures that lie where results go and are none: nobody else would say that they are not restored."""
+    ours = {path.resolve() for path in (*(job.target for job in jobs), *maps_of(jobs).values())}
+
+    def is_ours(path: Path) -> bool:
+        within = journal and journal.folder / path.resolve().relative_to(journal.folder.resolve())
+        return path.resolve() in ours or bool(journal and within and journal.wrote(within))
+
+    why = "lies where results go, so it is not read; choose a folder beside it with --out"
+    return [(printable(path), why) for path in pictures if not is_ours(path)]
 
 
 def _is_below(path: Path, folder: Path) -> bool:
