@@ -358,6 +358,40 @@ def test_pixels_that_are_no_numbers_stay_and_spoil_nothing(tmp_path: Path) -> No
     assert save_photo(photo, tmp_path / "c.tif").read_bytes() == (tmp_path / "a.tif").read_bytes()
 
 
+@pytest.mark.parametrize("pages", [1, 3])
+@pytest.mark.parametrize(
+    "dtype, nodata",
+    [("float32", "-9999"), ("float32", "-3.4028234663852886e+38"), ("int16", "-32768"), ("uint16", "0")],
+)
+def test_pixels_that_a_map_says_have_no_value_stay_and_spoil_nothing(
+    dtype: str, nodata: str, pages: int, tmp_path: Path
+) -> None:
+    heights = (500 + 30 * RANDOM.random((pages, 20, 30))).astype(dtype)
+    heights[:, :8, :9] = np.dtype(dtype).type(float(nodata))
+    options = {"extratags": [(42113, "s", 0, nodata, True)], "photometric": "minisblack"}
+    path = _written(tmp_path / "map.tif", heights, **options)
+    found = open_picture(path)
+    for number in range(pages):
+        photo = found.photo(number) if isinstance(found, Stack) else found
+        if dtype != "uint16" or pages > 1:
+            assert photo.low >= 499 and photo.high <= 531
+        assert (photo.tensor()[0, :8, :9] == 0).all()
+        out = photo.blank()
+        photo.put(out, photo.tensor() * 0 + 0.5)
+        assert (out[:8, :9, 0] == heights[number, :8, :9]).all() and len(np.unique(out[9:])) == 1
+        black = photo.emptied((1, 20, 30))
+        black.put(black.array, photo.tensor() * 0 + 0.5)
+        assert len(np.unique(black.array)) == 1
+
+
+@pytest.mark.parametrize("nodata", ["none", "nan", "1e400", "-1", "2.5", ""])
+def test_a_value_that_no_pixel_can_have_stands_for_nothing(nodata: str, tmp_path: Path) -> None:
+    options = {"extratags": [(42113, "s", 0, nodata, True)], "photometric": "minisblack"}
+    path = _written(tmp_path / "map.tif", _numbers("uint16", 9, 13), **options)
+    array, written = _changed(path, tmp_path)
+    assert (open_photo(written).array == array).all()
+
+
 def test_a_constant_or_empty_channel_is_never_divided_by_zero(tmp_path: Path) -> None:
     for name, value in (("a.tif", 5.0), ("b.tif", np.nan)):
         photo = open_photo(_written(tmp_path / name, np.full((9, 9), value, np.float32)))

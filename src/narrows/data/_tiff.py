@@ -23,7 +23,7 @@ _WITHOUT_PREDICTOR = (1, 32773)
 _JPEG = (6, 7, 33007, 34892)
 """TIFF compression codes of JPEG, whose YCbCr tifffile gives as RGB."""
 _DEFLATE = 8
-_WHITE_IS_0, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 2, 3, 5, 6
+_WHITE_IS_0, _BLACK_IS_0, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 """Photometric interpretations."""
 _LAB = {8: "CIELAB", 9: "ICC L*a*b*", 10: "ITU L*a*b*"}
 _WEIGHTS, _REFERENCE = 529, 532
@@ -35,6 +35,8 @@ _KEPT = {
     33550: "d", 33922: "d", 34264: "d", 34735: "H", 34736: "d", 34737: "s", 42112: "s", 42113: "s",  # where on Earth
 }  # fmt: skip
 """Tags that are written back as they were, and their types."""
+_NODATA = 42113
+"""The value that stands for none, as text: of maps, most of which are no rectangles."""
 _RAW = (50838, 50839, 51123)
 """The same, byte for byte: what ImageJ and Micro-Manager know of a stack."""
 
@@ -140,6 +142,22 @@ def _bits(page: Any) -> int | None:
     return bits if isinstance(bits, int) and bits < 8 * dtype.itemsize else None
 
 
+def _nodata(page: Any, file: Any, dtype: np.dtype[Any]) -> Any:
+    """The value of a map that stands for none, in its own type, where values are meant as they are stored. What a file
+    says once, it says of all pages."""
+    tag = page.tags.get(_NODATA) or file.pages.first.tags.get(_NODATA)
+    if tag is None or page.photometric not in (_BLACK_IS_0, _RGB) or _bits(page) or dtype.kind not in "iuf":
+        return None
+    try:
+        value = float(tag.value)
+    except (ValueError, TypeError):
+        return None
+    if dtype.kind == "f":
+        return dtype.type(value) if np.isfinite(dtype.type(value)) else None
+    limits = np.iinfo(dtype)
+    return int(value) if value.is_integer() and limits.min <= value <= limits.max else None
+
+
 def _widened(array: np.ndarray, bits: int) -> np.ndarray:
     """Values of so many bits over the whole range of their type."""
     most, top = int(np.iinfo(array.dtype).max), (1 << bits) - 1
@@ -198,6 +216,7 @@ def _look(page: Any, file: Any, array: np.ndarray, directories: bool) -> Look:
             "photometric": _RGB if photometric in (_PALETTE, _YCBCR) else photometric,
             "alpha": bool(extra) and extra[-1] in (1, 2),
             "bits": _bits(page),
+            "nodata": _nodata(page, file, array.dtype),
             "extra": extra,
             "bigtiff": bool(file.is_bigtiff),
             "subfiletype": int(page.subfiletype),

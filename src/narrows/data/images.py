@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ class Photo:
     def tensor(self, rows: slice = slice(None), cols: slice = slice(None)) -> Tensor:
         """C h w, float32, 0 to 1 (measured values of a float file may lie outside). Only this window is converted.
 
-        What is no number counts as 0 here, and stays what it was in `put`.
+        What is no number, or stands for none, counts as 0 here, and stays what it was in `put`.
         """
         window = self.array[rows, cols].transpose(2, 0, 1)
         low, span = (values[:, None, None] for values in self._scale())
@@ -71,8 +72,9 @@ class Photo:
             found /= span.astype(np.float32)
         else:  # far from 0, single precision would lose the picture before `low` is taken off
             found = ((window.astype(np.float64) - low) / span).astype(np.float32, order="C")
-        if self.array.dtype.kind == "f":
-            found[~np.isfinite(window)] = 0
+        unknown = self._unknown(window)
+        if unknown is not None:
+            found[unknown] = 0
         let_go(self.array)
         return torch.from_numpy(found)
 
@@ -92,9 +94,10 @@ class Photo:
         if out.dtype.kind in "iu":
             limits = np.iinfo(out.dtype)
             values = np.clip(np.rint(values), limits.min, limits.max)
-        if out.dtype.kind == "f":
-            before = self.array[rows, cols]
-            values = np.where(np.isfinite(before), values, before)
+        before = self.array[rows, cols]
+        unknown = self._unknown(before)
+        if unknown is not None:
+            values = np.where(unknown, before, values)
         out[rows, cols] = values.astype(out.dtype)
         let_go(out)
 
@@ -107,7 +110,8 @@ class Photo:
         """A black photo of another shape, (C, H, W), for the same kind of file; it has no transparency."""
         channels, height, width = shape
         array = np.zeros((height, width, channels), dtype=self.array.dtype)
-        low, high, look = self.low, self.high, dataclasses.replace(self.look, mode=None, bilevel=False)
+        more = self.look.more | {"nodata": None}  # of a black picture no pixel is one that stays
+        low, high, look = self.low, self.high, dataclasses.replace(self.look, mode=None, bilevel=False, more=more)
         other = channels != len(low)
         if other:
             low, high = np.full(channels, low.min()), np.full(channels, high.max())
@@ -121,6 +125,14 @@ class Photo:
     def with_array(self, array: np.ndarray) -> Photo:
         """The same photo with other pixels."""
         return dataclasses.replace(self, array=array)
+
+    def _unknown(self, values: np.ndarray) -> np.ndarray | None:
+        """Where there is no value; None where there is one everywhere."""
+        nodata = self.look.more.get("nodata")
+        unknown = None if nodata is None else values == nodata
+        if values.dtype.kind != "f":
+            return unknown
+        return ~np.isfinite(values) if unknown is None else unknown | ~np.isfinite(values)
 
     def _scale(self) -> tuple[np.ndarray, np.ndarray]:
         """(C,) what means 0, and from there to what means 1."""
@@ -143,7 +155,7 @@ def open_photo(path: str | Path) -> Photo:
         if not head:
             raise BadPicture(f"{path} is empty (0 bytes); get the file anew")
         array, alpha, look, notes = _reader(head)(path)
-    low, high = value_range(array)
+    low, high = value_range(array, look.more.get("nodata"))
     return Photo(array, low, high, alpha, path, tuple(notes), look)
 
 
@@ -215,21 +227,30 @@ def head_of(path: Path) -> bytes:
         return file.read(64)
 
 
-def value_range(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The values of an H W C array that mean 0 and 1, for every channel."""
+def value_range(array: np.ndarray, nodata: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    """The values of an H W C array that mean 0 and 1, for every channel; `nodata` is a value that stands for none."""
     channels = array.shape[2]
     if array.dtype in (np.uint8, np.uint16) and channels <= 4:
         return np.zeros(channels), np.full(channels, float(np.iinfo(array.dtype).max))
-    if array.dtype.kind == "f" and array.size and array.min() >= 0 and array.max() <= 1:  # NaN compares as false
+    if within_0_to_1(array, nodata):
         return np.zeros(channels), np.ones(channels)
-    return percentiles(array.reshape(-1, channels))
+    return percentiles(array.reshape(-1, channels), nodata)
 
 
-def percentiles(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def within_0_to_1(array: np.ndarray, nodata: Any = None) -> bool:
+    """Whether these are floats from 0 to 1."""
+    if array.dtype.kind != "f":
+        return False
+    known = array if nodata is None else array[array != nodata]
+    return not known.size or bool(known.min() >= 0 and known.max() <= 1)  # NaN compares as false
+
+
+def percentiles(values: np.ndarray, nodata: Any = None) -> tuple[np.ndarray, np.ndarray]:
     """N C, measured -> (C,) what is to be 0, and 1: nearly the least and the largest that are numbers."""
     low, high = np.zeros(values.shape[1]), np.ones(values.shape[1])
     for channel, found in enumerate(values.T):
         found = found[np.isfinite(found)] if values.dtype.kind == "f" else found
+        found = found if nodata is None else found[found != nodata]
         if found.size:
             low[channel], high[channel] = np.percentile(found.astype(np.float64), _PERCENTILES)
         if high[channel] <= low[channel]:

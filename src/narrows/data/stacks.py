@@ -35,6 +35,7 @@ from narrows.data.images import (
     percentiles,
     told_as_bad_picture,
     value_range,
+    within_0_to_1,
 )  # fmt: skip
 
 _WINDOWED = 256 << 20
@@ -138,7 +139,7 @@ class Stack:
         """The same by its place among all pages and their smaller copies."""
         ranges = self._ranges()
         array, alpha, look, notes = self._read(at)
-        low, high = ranges.get(_sort_of(array)) or value_range(array)
+        low, high = ranges.get(_sort_of(array)) or value_range(array, look.more.get("nodata"))
         number = (self.places[at].page + self.places[at].frame + 1, len(self))
         return Photo(array, low, high, alpha, self.path, notes, look, number if len(self) > 1 else None)
 
@@ -175,13 +176,13 @@ class Stack:
 
     def _measure(self) -> dict[_Sort, _Range]:
         if len(self) == 1 and self.places[0].nbytes < _WINDOWED:  # as a plain picture
-            array = self._read(self._main[0])[0]
-            return {_sort_of(array): value_range(array)}
+            array, _, look, _ = self._read(self._main[0])
+            return {_sort_of(array): value_range(array, look.more.get("nodata"))}
         step = math.ceil(sum(self.places[n].pixels for n in self._main) / _MOST_SAMPLED) | 1  # odd: across all columns
         seen: dict[_Sort, _Values] = {}
         for number in self._main:
-            array = self._read(number)[0]
-            values = seen.setdefault(_sort_of(array), _Values(step))
+            array, _, look, _ = self._read(number)
+            values = seen.setdefault(_sort_of(array), _Values(step, look.more.get("nodata")))
             if _known_range(_sort_of(array), len(self)) is None:
                 values.take(array)
         found = {sort: _known_range(sort, len(self)) or values.range() for sort, values in seen.items()}
@@ -213,16 +214,16 @@ def _known_range(sort: _Sort, pages: int) -> _Range | None:
 
 
 class _Values:
-    """Every `step`-th pixel of many arrays, and whether all lie in 0 to 1."""
+    """Every `step`-th pixel of many arrays, and whether all lie in 0 to 1; `nodata` stands for no value."""
 
-    def __init__(self, step: int) -> None:
-        self.step, self._next, self._within, self._kept = step, 0, True, []
+    def __init__(self, step: int, nodata: Any = None) -> None:
+        self.step, self.nodata, self._next, self._within, self._kept = step, nodata, 0, True, []
 
     def take(self, array: np.ndarray) -> None:
         rows = max(1, _BAND // max(1, array.shape[1] * array.shape[2]))
         for start in range(0, len(array), rows):
             band = array[start : start + rows].reshape(-1, array.shape[2])
-            self._within &= band.dtype.kind == "f" and bool(band.min() >= 0 and band.max() <= 1)  # not where NaN
+            self._within &= within_0_to_1(band, self.nodata)
             self._kept.append(np.array(band[self._next :: self.step]))
             self._next = (self._next - len(band)) % self.step
             let_go(array)
@@ -231,7 +232,7 @@ class _Values:
         values = np.concatenate(self._kept)
         if self._within:
             return np.zeros(values.shape[1]), np.ones(values.shape[1])
-        return percentiles(values)
+        return percentiles(values, self.nodata)
 
 
 @dataclass(frozen=True)
