@@ -113,6 +113,17 @@ def test_several_places_at_once(tmp_path: Path) -> None:
         read([tmp_path / "a", tmp_path / "d.csv"])
 
 
+def test_links_to_pictures_keep_their_place_among_several(tmp_path: Path) -> None:
+    for number, name in enumerate(("a/1.png", "b/2.png", "store/3.png")):
+        (tmp_path / name).parent.mkdir()
+        Image.fromarray(np.full((8, 8), number, np.uint8)).save(tmp_path / name)
+    (tmp_path / "a" / "3.png").symlink_to("../store/3.png")
+    dataset = read([tmp_path / "a", tmp_path / "b"], to_learn=False)
+    assert dataset.names == ("a/1.png", "a/3.png", "b/2.png")
+    dataset = read([tmp_path / "a" / "3.png", tmp_path / "a" / "1.png"], to_learn=False)
+    assert dataset.names == ("3.png", "1.png")
+
+
 # Content, never names
 
 

@@ -109,8 +109,8 @@ def read(
         found = Triage(
             tuple(path for one in each for path in one.pictures), (), tuple(s for one in each for s in one.skipped)
         )
-        root = Path(os.path.commonpath([Path(place).resolve() for place in data]))
-        found = dataclasses.replace(found, pictures=tuple(path.resolve() for path in found.pictures))
+        root = Path(os.path.commonpath([_absolute(Path(place)) for place in data]))
+        found = dataclasses.replace(found, pictures=tuple(map(_absolute, found.pictures)))
         return read_photos(found, root, shape, channels, group_by, to_learn, by_page=True)
     if is_frame(data):
         return _table(read_frame(data, to_learn=to_learn), Triage())
@@ -127,6 +127,11 @@ def read(
     raise BadData(
         f"{type(data).__name__} came; data are a path, a NumPy array, a tensor, a data frame or a list of pictures"
     )
+
+
+def _absolute(path: Path) -> Path:
+    """A link to a file stays where it lies, since its name is told from there."""
+    return path.resolve() if path.is_dir() else path.parent.resolve() / path.name
 
 
 def _named(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
