@@ -84,6 +84,25 @@ def test_a_pil_picture_comes_back_as_one_of_the_same_size(mode, drawn, grey):
     assert (same.mode, same.tobytes()) == (picture.mode, picture.tobytes())
 
 
+def test_a_pil_picture_keeps_its_profile_and_which_way_is_up(drawn, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(drawn(20, 12, 3)).save(tmp_path / "a.jpg", exif=exif, icc_profile=b"a profile", dpi=(300, 300))
+    with Image.open(tmp_path / "a.jpg") as picture:
+        better = narrows.restore(picture, task="blur")
+        assert better.info["icc_profile"] == b"a profile" and better.getexif()[0x0112] == 6
+        assert better.info["dpi"] == (300, 300)
+        better.save(tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as written:
+        assert written.info["icc_profile"] == b"a profile"
+
+
+def test_a_profile_of_other_colours_is_not_handed_on(drawn):
+    picture = Image.fromarray(drawn(20, 12, 3)).convert("HSV")
+    picture.info["icc_profile"] = b"a profile"
+    assert "icc_profile" not in narrows.restore(picture, task="blur").info
+
+
 @pytest.mark.parametrize("channels", [2, 4])
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("form", ["H W C", "C H W", "B H W C", "B C H W"])

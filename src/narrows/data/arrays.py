@@ -18,6 +18,10 @@ from narrows.data.images import Photo
 
 _LOWEST, _HIGHEST = -0.5, 1.5
 """Float pictures beyond these were never scaled to 0..1; a little beyond 0..1 is noise."""
+_KEPT = ("icc_profile", "exif", "xmp", "XML:com.adobe.xmp", "dpi", "comment")
+"""What a PIL picture says beside its pixels, which also goes through Pillow's own filters."""
+_COLOURS = {"1": "L", "LA": "L", "La": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBa": "RGB"}
+"""Modes to those whose profiles describe them as well."""
 _SCALES = {"uint8": 255.0, "uint16": 65535.0}
 
 
@@ -33,7 +37,8 @@ def as_batch(data: Any, *, alpha: bool = False, verb: str = "") -> tuple[Tensor,
     if isinstance(data, Photo):
         return data.tensor()[None], lambda result: _photo_back(data, result)
     if isinstance(data, Image.Image):
-        return _pillow_batch(data)
+        batch, back = _pillow_batch(data)
+        return batch, lambda result: _saying_as(data, back(result))
     if isinstance(data, Tensor):
         plain = data.detach().cpu()
         if plain.is_floating_point() and plain.dtype not in (torch.float16, torch.float32, torch.float64):
@@ -102,6 +107,15 @@ def _pillow_batch(image: Image.Image) -> tuple[Tensor, Callable[[Tensor], Any]]:
         return found
 
     return batch, give
+
+
+def _saying_as(image: Image.Image, found: Image.Image) -> Image.Image:
+    """The result with what the picture said; a profile only where it describes these pixels, too."""
+    kept = {name: image.info[name] for name in _KEPT if name in image.info}
+    if _COLOURS.get(image.mode, image.mode) != _COLOURS.get(found.mode, found.mode):
+        kept.pop("icc_profile", None)
+    found.info.update(kept)
+    return found
 
 
 def _array_batch(data: np.ndarray, alpha: bool = False) -> tuple[Tensor, Callable[[Tensor], Any]]:
