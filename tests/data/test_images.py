@@ -331,6 +331,14 @@ def test_a_jpeg_keeps_its_tables_sampling_and_comment(quality: int, subsampling:
         assert after.info["comment"] == b"said" and after.info["progressive"]
 
 
+def test_the_other_pictures_of_a_phones_jpeg_are_said_to_stay_behind(tmp_path: Path) -> None:
+    first = Image.fromarray(RGB)
+    first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[first.reduce(2)])
+    assert open_photo(tmp_path / "a.jpg").notes == (
+        "the first of the 2 pictures in the file is used, and written alone",
+    )
+
+
 @pytest.mark.parametrize("long", [False, True])
 def test_a_jpeg_keeps_its_captions_and_keywords_but_no_old_thumbnail(long: bool, tmp_path: Path) -> None:
     caption = (b"a caption" * 3000)[: 27000 if long else 9]

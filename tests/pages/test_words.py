@@ -80,6 +80,8 @@ def test_the_reasons_for_defaults_are_known_in_vietnamese(shape, task):
         "step 9: the loss was not a number; went back to step 4 and on with learning rate 0.0005",
         "step 9: the loss jumped from 0.24 to 3100; went back to step 4 and on with learning rate 0.0005",
         "2 files: animated: the first of 12 frames is used",
+        "2 files: the first of the 3 pictures in the file is used, and written alone",
+        "2 files: 12 bits a value, packed: written with 16",
         "2 files: palette: worked on as full colour, and written with a new one",
         "2 files: YCbCr: worked on, and written, as RGB",
         "has CIELAB colours; grey, RGB and CMYK are read: save it as RGB first",

@@ -32,7 +32,9 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None, Look, list[str]]:
     with Image.open(path) as image:
         check_size(*image.size, path)
         frames = getattr(image, "n_frames", 1)
-        if frames > 1 and image.format != "MPO":
+        if frames > 1 and image.format == "MPO":  # a preview, another view, a map of light or depth
+            notes.append(f"the first of the {frames} pictures in the file is used, and written alone")
+        elif frames > 1:
             notes.append(f"animated: the first of {frames} frames is used")
         look = _look(image, path)
         image.load()

@@ -94,7 +94,13 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
     (r"(\d+) files: YCbCr: worked on, and written, as RGB", r"\1 tệp: YCbCr, được xử lý và ghi lại dưới dạng RGB"),
     (r"(\d+) files: CMYK: worked on as RGB", r"\1 tệp: CMYK, được xử lý dưới dạng RGB"),
     (r"(\d+) files: animated: the first of (\d+) frames is used", r"\1 tệp: ảnh động, dùng khung đầu trong \2 khung"),
+    (
+        r"(\d+) files: the first of the (\d+) pictures in the file is used, and written alone",
+        r"\1 tệp: dùng ảnh đầu trong \2 ảnh của tệp, và chỉ ghi ảnh ấy",
+    ),
     (r"(\d+) files: animated: the first frame is used", r"\1 tệp: ảnh động, dùng khung đầu tiên"),
+    (r"(\d+) files: (\d+) bits a value, packed: written with (\d+)",
+     r"\1 tệp: giá trị \2 bit trong tệp nén, ghi bằng \3 bit"),
     (r"(\d+) files: 16 bits a channel: read, and written, with 8", r"\1 tệp: 16 bit mỗi kênh, đọc và ghi bằng 8 bit"),
     # Reasons for leaving a file out (data)
     (r"no suffix: neither picture nor table", "không có phần mở rộng: không phải ảnh cũng không phải bảng"),
