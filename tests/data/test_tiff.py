@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image, TiffImagePlugin
 
 from narrows import BadPicture
@@ -382,6 +383,15 @@ def test_pixels_that_a_map_says_have_no_value_stay_and_spoil_nothing(
         black = photo.emptied((1, 20, 30))
         black.put(black.array, photo.tensor() * 0 + 0.5)
         assert len(np.unique(black.array)) == 1
+
+
+@pytest.mark.parametrize("nodata, instead", [(0, 1), (255, 254)])
+def test_no_result_becomes_the_value_that_stands_for_none(nodata: int, instead: int, tmp_path: Path) -> None:
+    options = {"extratags": [(42113, "s", 0, str(nodata), True)], "photometric": "minisblack"}
+    photo = open_photo(_written(tmp_path / "map.tif", np.full((4, 5), 100, np.uint8), **options))
+    out = photo.blank()
+    photo.put(out, torch.full((1, 4, 5), nodata / 255))
+    assert (out == instead).all()
 
 
 @pytest.mark.parametrize("nodata", ["none", "nan", "1e400", "-1", "2.5", ""])

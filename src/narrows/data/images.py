@@ -94,6 +94,9 @@ class Photo:
         if out.dtype.kind in "iu":
             limits = np.iinfo(out.dtype)
             values = np.clip(np.rint(values), limits.min, limits.max)
+            nodata = self.look.more.get("nodata")
+            if nodata is not None:  # a result must not turn into a hole in the map
+                values[values == nodata] += 1 if nodata < limits.max else -1
         before = self.array[rows, cols]
         unknown = self._unknown(before)
         if unknown is not None:
