@@ -18,6 +18,9 @@ _MISSING = {"", "na", "n/a", "<na>", "nan", "nat", "null", "none", "?", "-"}
 _NAMES = ("X", "x", "data", "x_train", "X_train", "images", "arr_0")
 """Arrays that an .npz with several is looked through for."""
 
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
+"""Whole numbers whose thousands are set apart by dots, where decimals have commas."""
+
 _LARGEST = 1e30
 """Single precision ends at 3.4e38, and what is learned from is squared and summed."""
 
@@ -67,7 +70,10 @@ def read_frame(frame: Any, *, to_learn: bool = True) -> Table:
 
 def _values(cells: Iterable[str], mark: str) -> np.ndarray | None:
     """A column of numbers, NaN where a cell is missing; None where there are texts."""
-    values = [np.nan if cell.strip().lower() in _MISSING else _number(cell, mark) for cell in cells]
+    cells = [cell.strip() for cell in cells]
+    if mark != "," and any("," in cell for cell in cells):  # beside 1.234,5 a 1.234 is no 1,234
+        cells = [cell.replace(".", "") if _THOUSANDS.fullmatch(cell) else cell for cell in cells]
+    values = [np.nan if cell.lower() in _MISSING else _number(cell, mark) for cell in cells]
     return None if any(value is None for value in values) else np.array(values, dtype=np.float64)
 
 
