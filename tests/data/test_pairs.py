@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 import torch
@@ -47,6 +49,13 @@ def test_files_of_one_name_but_for_the_suffix_are_pairs_also_in_inner_folders(fo
                for a, b in zip(found.photos, found.partners, strict=True))  # fmt: skip
     share = brightness(found, "source") / brightness(found, "targets")
     assert bool(((share > 0.2) & (share < 0.4)).all()), "partners were mixed up"
+
+
+def test_a_name_that_a_mac_writes_otherwise_is_the_same_name(folders, drawn):
+    before, after = folders()
+    write(before / unicodedata.normalize("NFD", "ảnh đẹp.png"), drawn(12, 16, 3, seed=50) // 3)
+    write(after / unicodedata.normalize("NFC", "ảnh đẹp.png"), drawn(12, 16, 3, seed=50))
+    assert len(read_pairs(before, after).keys) == 13
 
 
 def test_what_has_no_partner_is_left_out_and_said(folders):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,14 @@ def test_truth_is_found_by_name_whatever_its_suffix(restored, tmp_path):
     save(tmp_path / "other.png", data.camera()[:64, :64])
     with pytest.raises(BadData, match=r"has the name of one that is restored, such as 0\.bmp"):
         truth_of(jobs, [came], tmp_path)
+
+
+def test_truth_is_found_by_name_also_where_a_mac_wrote_it_otherwise(tmp_path):
+    came = save(tmp_path / "came" / unicodedata.normalize("NFD", "ảnh.png"), data.camera()[:8, :8])
+    true = save(tmp_path / "true" / unicodedata.normalize("NFC", "ảnh.png"), data.camera()[:8, :8])
+    for roots in ([came.parent], [came]):
+        (job,) = plan_files(roots, tmp_path / "out").jobs
+        assert truth_of([job], roots, true.parent) == {job: true}
 
 
 @pytest.mark.parametrize("task", ["sharpen", "brighten", "unjpeg", "upscale"])

@@ -25,7 +25,7 @@ from narrows.data.reading import Dataset, groups_of, read, read_photos
 from narrows.data.related import refuse_unrelated
 from narrows.data.sources import PatchSource, Source, Subset
 from narrows.data.splits import content_hash, joined
-from narrows.data.triage import Triage, look_through, printable
+from narrows.data.triage import Triage, look_through, name_below, printable
 
 Look = Callable[[Window, tuple[int, int]], dict[str, Any]]
 """A task's `look`: what it finds in a whole picture, seen through a window, of (H, W) pixels."""
@@ -158,7 +158,7 @@ def _by_name(pictures: tuple[Path, ...], root: Path, sides: _Sides, skipped: lis
     root = root if root.is_dir() else root.parent
     found: dict[str, list[Path]] = {}
     for path in pictures:
-        found.setdefault(path.relative_to(root).with_suffix("").as_posix(), []).append(path)
+        found.setdefault(name_below(path, root), []).append(path)
     for several in found.values():
         if len(several) > 1:
             skipped += [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -61,6 +62,12 @@ def look_through(place: Path) -> Triage:
 def printable(path: str | Path) -> str:
     """A path that can be written into a report: bytes of its name that are no UTF-8 become question marks."""
     return str(path).encode("utf-8", "replace").decode()
+
+
+def name_below(path: Path, root: Path) -> str:
+    """What pictures of one name have in common: the path below their folders without suffix. Letters with marks are
+    written in two ways, by a Mac's programs in another than elsewhere, and mean the same."""
+    return unicodedata.normalize("NFC", path.relative_to(root).with_suffix("").as_posix())
 
 
 def is_idx(path: Path) -> bool:

@@ -22,7 +22,7 @@ from narrows._registry import tasks
 from narrows.data.fitting import convert_channels
 from narrows.data.images import Photo
 from narrows.data.stacks import telling_page
-from narrows.data.triage import look_through, printable
+from narrows.data.triage import look_through, name_below, printable
 from narrows.measuring.bottleneck import Verdict, judge_gains
 from narrows.measuring.classical import filters_for
 from narrows.measuring.classical._filter import ClassicalFilter, label
@@ -86,12 +86,11 @@ def truth_of(jobs: Sequence[Job], roots: Sequence[str | Path], truth: Path) -> d
         return {jobs[0]: truth}
     results = {job.target.resolve() for job in jobs}
     pictures = [path for path in look_through(truth).pictures if path.resolve() not in results]
-    known = {path.relative_to(truth).with_suffix(""): path for path in pictures}
+    known = {name_below(path, truth): path for path in pictures}
     found: dict[Job, Path] = {}
     for job in jobs:
         inside = [root for root in map(Path, roots) if root.is_dir() and job.source.is_relative_to(root)]
-        below = job.source.relative_to(inside[0]) if inside else Path(job.source.name)
-        path = known.get(below.with_suffix(""))
+        path = known.get(name_below(job.source, inside[0] if inside else job.source.parent))
         if path is not None:
             found[job] = path
     if not found:
