@@ -199,6 +199,19 @@ def test_orientation_is_applied_and_kept(orientation: int, suffix: str, tmp_path
         np.testing.assert_array_equal(after.array, array)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp"])
+@pytest.mark.parametrize("kind", [".jpg", ".png", ".webp"])
+def test_which_way_is_up_is_known_in_every_other_format(kind: str, suffix: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / f"a{kind}"
+    Image.fromarray(RGB).save(path, exif=exif)
+    photo = open_photo(path)
+    assert photo.shape == (3, 13, 9)
+    with Image.open(save_photo(photo, tmp_path / f"b{suffix}")) as after:
+        assert ImageOps.exif_transpose(after).size == (9, 13)
+
+
 def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
     """By Pillow, on 8-bit halves, so that it judges 16 bits too."""
     ways = {

@@ -69,12 +69,13 @@ def _look(image: Image.Image, path: Path) -> Look:
     if kind == "WEBP":
         more["lossless"] = _is_lossless_webp(path.read_bytes())
     dpi = image.info.get("dpi")
+    block = image.info.get("exif") or (exif.tobytes() if len(exif) else b"")
     return Look(
         format=kind,
         mode=image.mode,
         orientation=orientation if orientation in range(1, 9) else 1,
         icc=image.info.get("icc_profile"),
-        exif=image.info.get("exif") or (exif.tobytes() if len(exif) else None),
+        exif=_exif.PREFIX + block.removeprefix(_exif.PREFIX) if block else None,  # a JPEG's is none without it
         resolution=(float(dpi[0]), float(dpi[1])) if dpi else None,
         chunks=_png.chunks_of(path.read_bytes()) if kind == "PNG" else (),
         more=more,
