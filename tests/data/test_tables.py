@@ -80,6 +80,19 @@ def test_text_columns_are_named_and_left_out(tmp_path: Path) -> None:
     assert table.notes == ("text columns left out: name",)
 
 
+@pytest.mark.parametrize(
+    ("head", "start", "said"),
+    [(",a,b", 0, True), ("Unnamed: 0,a,b", 5, True), ("id,a,b", 0, False), ("1,2,3", 2, False), (",a,b", None, False)],
+)
+def test_a_column_that_only_counts_the_rows_is_told_of(
+    head: str, start: int | None, said: bool, tmp_path: Path
+) -> None:
+    rows = [(7 if start is None else start + number, number % 3, number % 5) for number in range(9)]
+    table = _csv(tmp_path, head + "\n" + "\n".join(",".join(map(str, row)) for row in rows))
+    assert len(table.columns) == 3
+    assert any("counts the rows, as an index does" in note for note in table.notes) is said
+
+
 def test_names_with_an_underscore_between_digits_are_texts(tmp_path: Path) -> None:
     table = _csv(tmp_path, "sample,height\n2021_03,1.6\n2021_04,1.7\n")
     assert table.columns == ("height",) and table.notes == ("text columns left out: sample",)

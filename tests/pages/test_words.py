@@ -73,6 +73,7 @@ def test_the_reasons_for_defaults_are_known_in_vietnamese(shape, task):
     "sentence",
     [
         "text columns left out: a, <b>",
+        "column 1 counts the rows, as an index does, and is learned from: take it out if it says nothing",
         "3 missing cells (1.2%): masked in the loss",
         "7 of 9 pictures are resized to 64x48 for codes (--size HxW)",
         "step 20 of 400: stopped early, the held-out loss was best at step 12",

@@ -44,7 +44,18 @@ def read_csv(path: Path, *, to_learn: bool = True) -> Table:
     """A CSV of numbers; comma, or semicolon or tab (then decimal commas are read too). Raises BadData."""
     names, body, mark = _cells(path, to_learn)
     columns = [_values([row[index] for row in body], mark) for index in range(len(names))]
-    return _of_numbers(names, columns, str(path), to_learn)
+    table = _of_numbers(names, columns, str(path), to_learn)
+    if to_learn and _is_index(names, columns[0]):
+        note = f"{names[0]} counts the rows, as an index does, and is learned from: take it out if it says nothing"
+        table = table._replace(notes=(*table.notes, note))
+    return table
+
+
+def _is_index(names: list[str], first: np.ndarray | None) -> bool:
+    """Whether the first column is what pandas writes before the others: it has no name, where they have, or one of
+    pandas' own."""
+    unnamed = names[0] == "Unnamed: 0" or (names[0] == "column 1" and names[1:2] not in ([], ["column 2"]))
+    return unnamed and first is not None and bool((np.diff(first) == 1).all())
 
 
 def is_frame(data: Any) -> bool:

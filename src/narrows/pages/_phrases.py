@@ -84,6 +84,8 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
     (r"left out, since it holds the labels: (.*)", r"bỏ qua vì chứa nhãn: \1"),
     (r"it has no code", "loại này không có mã"),
     (r"nothing was drawn: (.*)", r"không sinh được mẫu mới: \1"),
+    (r"(.*) counts the rows, as an index does, and is learned from: take it out if it says nothing",
+     r"\1 đếm số dòng, như một chỉ mục, và được dùng để học: hãy bỏ cột này nếu nó không nói lên điều gì"),
     (r"left out, not to be learned from: (.*)", r"bỏ qua, không dùng để học: \1"),
     (r"(.*): a table beside pictures is left out", r"\1: bảng nằm cạnh ảnh bị bỏ qua"),
     (r"(\d+) files: many pages: the first of (\d+) is used", r"\1 tệp: nhiều trang, dùng trang đầu trong \2 trang"),
