@@ -1,13 +1,14 @@
 """Kinds side by side: the same examples, code size and time for each; what is finished is kept."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 import narrows
-from narrows import BadData, BadOption, BadRun, UnknownName, WouldOverwrite, comparison
+from narrows import BadData, BadOption, BadRun, TrainingFailed, UnknownName, WouldOverwrite, comparison
 from narrows.comparison import as_dict, compare
 from narrows.data.reading import read
 from narrows.measuring.comparing import Bench
@@ -191,3 +192,17 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
     with pytest.raises(BadOption, match="none of the kinds can work"):
         compare(x, out=tmp_path / "out", kinds="direct")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_kind_that_cannot_be_trained_is_left_out_and_the_others_are_compared(tmp_path, monkeypatch):
+    place = tmp_path / "parts" / "autoencoders"
+    place.mkdir(parents=True)
+    text = (Path(narrows.__file__).parent / "autoencoders" / "undercomplete.py").read_text(encoding="utf-8")
+    text = text.replace("class Undercomplete", "class Endless").replace(".mean()}", '.mean() * float("nan")}')
+    (place / "endless.py").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("NARROWS_PATH", str(tmp_path / "parts"))
+    found = compare(pictures()[0], out=tmp_path / "out", kinds="endless,undercomplete", **SMALL)
+    assert [row.name for row in found.rows] == ["undercomplete", "PCA", "mean"]
+    assert [name for name, why in found.left_out] == ["endless"] and "not a number" in found.left_out[0][1]
+    with pytest.raises(TrainingFailed, match="endless: the loss was not a number"):
+        compare(pictures()[0], out=tmp_path / "alone", kinds="endless", **SMALL)

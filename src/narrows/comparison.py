@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows._errors import BadOption, BadRun, NarrowsError, UnknownName, WouldOverwrite
+from narrows._errors import BadOption, BadRun, NarrowsError, TrainingFailed, UnknownName, WouldOverwrite
 from narrows._files import make_folder, write_atomically
 from narrows._fit import REPORT, fit, parse_settings
 from narrows._registry import kinds as registry
@@ -111,7 +111,12 @@ def compare(
         for number, (name, width) in enumerate(fits.items(), 1):
             if progress:
                 progress({"event": "kind", "kind": name, "number": number, "of": len(fits)})
-            rows.append(_row(folder / name, name, width, dataset, bench, each, settings, progress))
+            try:
+                rows.append(_row(folder / name, name, width, dataset, bench, each, settings, progress))
+            except TrainingFailed as error:  # the others are compared all the same
+                left_out.append((name, str(error)))
+        if not rows:
+            raise TrainingFailed("; ".join(f"{name}: {why}" for name, why in left_out[:3]))
         pca, mean = _saved_pca(folder, bench, size)
         rows = sorted((bench.against(row, pca) for row in rows), key=lambda row: row.error.value)
         rows += [bench.against(pca, pca), bench.against(mean, pca)]

@@ -115,3 +115,4 @@ def test_the_step_between_values_is_found(values, grain):
 
 def test_values_that_may_be_any_have_next_to_no_step():
     assert grain_of(torch.rand((1, 64, 64), generator=torch.Generator().manual_seed(0))) < 1 / 10_000
+    assert grain_of(torch.arange(17_000_000.0)[None, None]) == 1, "more values than torch takes quantiles of"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -81,7 +82,7 @@ def grain_of(picture: Tensor) -> float:
     """
     gaps = picture.flatten().unique().diff()
     gaps = gaps[gaps > _ROUNDING]
-    return float(gaps.quantile(0.1)) if len(gaps) else 0.0
+    return float(gaps.kthvalue(math.ceil(0.1 * len(gaps))).values) if len(gaps) else 0.0
 
 
 def noise_facts(pictures: Sequence[Tensor]) -> NoiseFacts | None:
