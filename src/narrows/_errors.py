@@ -41,17 +41,22 @@ class BadOption(NarrowsError, ValueError):
     """An option whose value cannot be used: out of range, contradictory, or of the wrong type."""
 
 
+_TYPES: dict[str, tuple[type, str]] = {
+    "float": (numbers.Real, "a number"), "int": (numbers.Integral, "a whole number"), "str": (str, "text"),
+}  # fmt: skip
+"""What fields say, from the widest on: what they take, and its name in words."""
+
+
 def refuse_other_types(settings: Any) -> None:
     """Raise BadOption where a dataclass's `int`, `float` or `str` (None, where it may be) holds something else."""
     for field in dataclasses.fields(settings):
         kinds = {kind.strip() for kind in str(field.type).split("|")}
         value = getattr(settings, field.name)
-        if not kinds <= {"int", "float", "str", "None"} or (value is None and "None" in kinds):
+        if not kinds <= {*_TYPES, "None"} or (value is None and "None" in kinds):
             continue
-        wanted = numbers.Real if "float" in kinds else numbers.Integral if "int" in kinds else str
+        wanted, words = next(_TYPES[name] for name in _TYPES if name in kinds)
         if isinstance(value, bool) or not isinstance(value, wanted):
-            name = "a number" if "float" in kinds else "a whole number" if "int" in kinds else "text"
-            raise BadOption(f"{field.name}={value!r:.80}; it takes {name}")
+            raise BadOption(f"{field.name}={value!r:.80}; it takes {words}")
 
 
 class BadPairing(NarrowsError, ValueError):

@@ -188,15 +188,11 @@ def train_model(
         def take(indices: Tensor, step: Step) -> Any:
             return source.take(indices, step.generator)
 
-        if model.form == "table":  # what standardises them is no part of the net, and stays on the processor
-            return Supply(len(source), lambda indices, step: batch(take(indices, step), step))
         return Supply(len(source), batch, take)
 
     def validation(source: Any) -> Supply:
         # Patches of validation photographs are drawn once and for all: (photo, patch) names the same pixels always.
         fixed = source.take(torch.arange(len(source)), generator(config.seed, "validation patches"))
-        if model.form == "table":
-            return Supply(len(fixed), lambda indices, step: model.batch(fixed[indices], step))
         return Supply(len(fixed), model.batch, lambda indices, step: fixed[indices])
 
     def facts() -> DataFacts:

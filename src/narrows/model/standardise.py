@@ -49,7 +49,9 @@ class Standardise(nn.Module):
         Rows in double precision are standardised in it: what comes out is in the net's own.
         """
         known = torch.isfinite(rows)
-        values = ((rows - self.mean) / self.spread).nan_to_num(0.0, 0.0, 0.0)
+        # No part of the net, so not moved to its device with it.
+        mean, spread = self.mean.to(rows.device), self.spread.to(rows.device)
+        values = ((rows - mean) / spread).nan_to_num(0.0, 0.0, 0.0)
         return values.to(self.mean.dtype), known.to(self.mean.dtype)
 
     def inverse(self, values: Tensor) -> Tensor:
