@@ -206,3 +206,21 @@ def test_a_kind_that_cannot_be_trained_is_left_out_and_the_others_are_compared(t
     assert [name for name, why in found.left_out] == ["endless"] and "not a number" in found.left_out[0][1]
     with pytest.raises(TrainingFailed, match="endless: the loss was not a number"):
         compare(pictures()[0], out=tmp_path / "alone", kinds="endless", **SMALL)
+
+
+def test_held_out_copies_are_drawn_together_for_every_interval(tmp_path, monkeypatch):
+    benches = []
+    monkeypatch.setattr(comparison, "Bench", lambda *a, **k: benches.append(Bench(*a, **k)) or benches[0])
+    x, label = pictures()
+    np.save(tmp_path / "labels.npy", np.tile(label, 5))
+    given = {"kinds": "undercomplete", "labels": str(tmp_path / "labels.npy"), **SMALL}
+    found = compare(np.tile(x, (5, 1, 1)), out=tmp_path / "out", **given)
+    bench = benches[0]
+    assert len(bench.judged) == 5 * len(bench.groups.unique()) and torch.equal(bench.labelled_groups, bench.groups)
+    for row in (found.rows[0], next(row for row in found.rows if row.name == "PCA")):
+        # as wide as that of one copy of each: not a square root of five narrower
+        order = bench.groups.argsort(stable=True)[::5]
+        alone = Bench(bench.learned, bench.judged[order])
+        alone = alone._interval(row.errors[order])
+        assert row.error.high - row.error.low == pytest.approx(alone.high - alone.low, rel=0.1)
+        assert row.over_pca is not None and row.over_pca.value > 0

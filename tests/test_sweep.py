@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from narrows import BadData, BadOption, BadRun, NotSupported, RunStopped, WouldOverwrite, fit
 from narrows.nn.losses import LOSSES
@@ -277,3 +278,19 @@ def test_what_a_sweep_would_not_heed_is_refused_by_name(sheet, tmp_path, sweep, 
     with pytest.raises(BadOption, match=f"{next(iter(unheeded))} came.*give it to fit"):
         sweep(sheet, out=tmp_path / "out", minutes=0.02, task="denoise", **unheeded)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("sweep", [size, tune])
+def test_what_is_held_out_of_one_group_alone_says_nothing_of_others(tmp_path, sweep):
+    random = np.random.default_rng(0)
+    for number in range(30):
+        (tmp_path / "faces" / f"person{number % 3}").mkdir(parents=True, exist_ok=True)
+        picture = random.integers(0, 255, (8, 8), dtype=np.uint8)
+        Image.fromarray(picture).save(tmp_path / "faces" / f"person{number % 3}" / f"{number}.png")
+    more = {"batch_size": 8, "group_by": "folder", "validation": 0.3}
+    more |= {"minutes": 0.02, "trials": 2} if sweep is tune else {"minutes": 9, "steps": 2, "seeds": 1, "largest": 2}
+    found = sweep(tmp_path / "faces", out=tmp_path / "out", **more)
+    if sweep is tune:
+        assert not found.error.is_known and not found.decided
+    else:
+        assert all(len(one.groups.unique()) == 1 for one in found.tried)

@@ -27,7 +27,7 @@ from narrows.data.reading import Dataset, read
 from narrows.data.splits import content_hash
 from narrows.measuring.comparing import MOST_JUDGED, Bench, Row
 from narrows.measuring.frechet import Quality
-from narrows.measuring.intervals import Interval
+from narrows.measuring.intervals import Interval, numbered
 from narrows.measuring.purposes import Purpose, purposes
 from narrows.model.build import make
 from narrows.model.folder import CARD, README, WEIGHTS, load
@@ -120,7 +120,7 @@ def compare(
         pca, mean = _saved_pca(folder, bench, size)
         rows = sorted((bench.against(row, pca) for row in rows), key=lambda row: row.error.value)
         rows += [bench.against(pca, pca), bench.against(mean, pca)]
-        found = purposes(rows, seed=config.seed)
+        found = purposes(rows, seed=config.seed, groups=bench.groups, labelled_groups=bench.labelled_groups)
         reference = bench.reference if bench.drawn >= 4 else None
         page = ComparedPage(
             rows, found, left_out, size, 60 * each, reference, len(bench.judged), dataset.form, command,
@@ -196,7 +196,9 @@ def _bench(dataset: Dataset, known: list[str | None] | None, seed: int) -> Bench
 
     labels = None if known is None else (labels_of(learning), labels_of(judging))
     learned, judged = (dataset.source.take(side) for side in (learning, judging))
-    return Bench(learned, judged, labels, standardise=standardise, seed=seed)
+    owners = dataset.owners
+    groups = numbered([owners[at] for at in judging.tolist()])
+    return Bench(learned, judged, labels, standardise=standardise, groups=groups, seed=seed)
 
 
 def _row(

@@ -261,6 +261,30 @@ def test_missing_cells_do_not_count_in_the_scores(rows_model):
     assert found == pytest.approx(float(scored.errors.mean()))
 
 
+def test_copies_and_what_is_said_to_belong_together_are_drawn_together_for_the_intervals(run, rows_model, denoiser):
+    def width(interval):
+        return interval.high - interval.low
+
+    model = narrows.load(rows_model).model
+    rows = np.random.default_rng(0).normal(size=(40, 3))
+    once, often = scoring.score(model, rows).of["mse"], scoring.score(model, np.tile(rows, (9, 1))).of["mse"]
+    assert width(often) == pytest.approx(width(once), rel=0.1)  # a third of it where copies count
+    picture = np.random.default_rng(0).integers(0, 255, (16, 16), dtype=np.uint8)
+    for number in range(4):
+        Path("copies", "other").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(f"copies/{number}.png")
+    copies = run("evaluate", denoiser, "copies", "--json").json
+    assert copies["count"] == 4 and copies["scores"]["psnr"]["low"] is None  # one picture says nothing of others
+    assert "inf" not in run("evaluate", denoiser, "copies").out
+    Image.fromarray(255 - picture).save("copies/other/4.png")
+    told = [
+        run("evaluate", denoiser, "copies", *more, "--json").json["scores"]["psnr"]["low"]
+        for more in ((), ("--group-by", "folder"), ("--group-by", "(copies)"))
+    ]
+    assert told[0] == told[1] is not None and told[2] is None
+    assert "takes folder" in run("evaluate", denoiser, "copies", "--group-by", "[").err
+
+
 # Scores and facts
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from narrows.measuring.bottleneck import judge_codes, judge_gains, judge_relation, judge_restoration
-from narrows.measuring.intervals import Interval, bootstrap, bootstrap_ratio
+from narrows.measuring.intervals import Interval, bootstrap, bootstrap_ratio, numbered
 
 
 def _random() -> torch.Generator:
@@ -72,3 +72,9 @@ def test_resamples_in_which_both_made_no_error_say_that_they_are_equal() -> None
     errors[0] = 2.0
     assert bootstrap_ratio(errors, errors, generator=_random()) == (1, 1, 1)
     assert bootstrap_ratio(0 * errors, errors, generator=_random()).value == 0
+
+
+def test_what_belongs_to_one_owner_has_one_number() -> None:
+    found = numbered(["a", "b", "a", "c"])
+    assert found is not None and found.tolist() == [0, 1, 0, 2]
+    assert numbered(["a", "b", "c"]) is None and numbered([]) is None

@@ -43,3 +43,15 @@ def test_where_pca_is_as_good_it_is_enough():
 
 def test_nothing_is_said_of_what_was_not_measured():
     assert [one.purpose for one in purposes([row("a", 1), row("PCA", 2)])] == ["error"]
+
+
+def test_examples_that_belong_together_count_as_one():
+    # One person's pictures are told better, and there are 370 of them: of other persons that says next to nothing.
+    person = torch.cat([torch.zeros(370), torch.arange(1, 31)])
+    better = (person == 0).float()
+    pca = row("PCA", 1, 0.4)
+    one = row("a", 1, 0.3)
+    one.errors, one.wrong = pca.errors * (1 - 0.5 * better), 1 - better
+    pca.wrong = torch.ones(400)
+    assert [each.pca_enough for each in purposes([one, pca])] == [False, False]
+    assert [each.pca_enough for each in purposes([one, pca], groups=person, labelled_groups=person)] == [True, True]

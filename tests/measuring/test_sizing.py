@@ -165,3 +165,15 @@ def test_every_outcome_is_a_sentence_in_both_languages(reason, doubt):
     for lang in _WORDS:
         assert "{" not in found._replace(reason=reason, doubt=doubt).sentence(lang)
     assert _WORDS["en"].keys() == _WORDS["vi"].keys()
+
+
+def test_examples_that_belong_together_are_drawn_together_for_the_interval():
+    # 200 copies of 8 examples say no more than 8: which of two sizes will do hangs on which of these are drawn.
+    random = torch.Generator().manual_seed(3)
+    person = torch.arange(200) % 8
+    errors = {1: 1 + torch.randn(8, generator=random), 2: 0.97 + 0.02 * torch.randn(8, generator=random)}
+    ones = [Tried(size, each.abs()[person][None], 0.1, (0.1,), False) for size, each in errors.items()]
+    apart = judged(ones).interval
+    together = judged([one._replace(groups=person) for one in ones]).interval
+    assert (apart.low, apart.high) == (2, 2)
+    assert (together.low, together.high) == (1, 2)

@@ -168,9 +168,9 @@ def _fit(
     progress({"event": "judging"})
     judgement = None
     if parts.judged and model.task.has_truth:
-        owners, judges = dataset.owners, dataset.split((chosen.held_out, chosen.validation))[1][: len(parts.judged)]
-        owners = [owners[at] for at in judges.tolist()]
-        judgement = judge(model, parts.fits, parts.learned, parts.judged, seed=config.seed, twin=twin, owners=owners)
+        judgement = judge(
+            model, parts.fits, parts.learned, parts.judged, seed=config.seed, twin=twin, groups=parts.groups
+        )
     machine = ((run.plan if run else None) or {}).get("machine") or _device.describe()
     _complete_card(model, dataset, parts, chosen, config, plan, history, judgement, command, machine)
     report = None

@@ -96,6 +96,12 @@ def evaluate(
     samples: Annotated[
         int, typer.Option(min=0, metavar="N", help="Draw N examples, and compare them with DATA, such as 1000.")
     ] = 0,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help='"folder", or a pattern in the path: examples of one group are drawn together for the intervals.'
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of everything drawn, and of the intervals.")] = 0,
 ) -> dict[str, Any]:
     """Score a model on pictures or a table.
@@ -113,19 +119,21 @@ def evaluate(
     loaded, place = load(zoo.place_of(model)), data if len(data) > 1 else data[0]
     more = None
     if labels is not None or likelihood or samples:
-        more = assess(loaded, place, labels=labels, likelihood=likelihood, samples=samples, seed=seed)
-    found = score(loaded, place, seed=seed)
+        more = assess(
+            loaded, place, labels=labels, likelihood=likelihood, samples=samples, group_by=group_by, seed=seed
+        )
+    found = score(loaded, place, group_by=group_by, seed=seed)
     say_left_out(out, found.skipped)
     for note in found.notes:
         out.note(note)
-    rows = []
+    rows, sure = [], found.of["mse"].is_known
     for name, interval in found.of.items():
-        ends = [f"{interval.low:.5g} to {interval.high:.5g}"] if found.count > 1 else []
+        ends = [f"{interval.low:.5g} to {interval.high:.5g}"] if sure else []
         cells = [name, f"{interval.value:.5g}", *ends, METRICS[name].unit]
         if found.untouched:
             cells.append(f"{found.untouched[name].value:.5g}")
         rows.append(cells)
-    head = ["score", "mean", *(["95 % interval"] if found.count > 1 else []), "unit"]
+    head = ["score", "mean", *(["95 % interval"] if sure else []), "unit"]
     out.table([*head, "input as it was"] if found.untouched else head, rows, right=(1,))
     out.say(f"{found.count} example{'s' if found.count > 1 else ''}")
     return {

@@ -15,6 +15,7 @@ from narrows.data.reading import Dataset
 from narrows.data.splits import split
 from narrows.measuring.frechet import FeatureSpace, Quality, principal_components, random_convolutions, sample_quality
 from narrows.measuring.inside import CodeUse, code_use
+from narrows.measuring.intervals import numbered
 from narrows.measuring.likelihood import Likelihood, log_likelihood
 from narrows.measuring.probe import Probe, probe
 from narrows.model.model import Model
@@ -41,16 +42,17 @@ class Assessment(NamedTuple):
 
 def assess(
     model: Model, data: str | Path | list[Any], *, labels: str | None = None, likelihood: int = 0, samples: int = 0,
-    seed: int = 0,
+    group_by: str | None = None, seed: int = 0,
 ) -> Assessment:  # fmt: skip
     """`labels` as `read_labels` takes them; `likelihood` importance samples; `samples` new examples to be compared.
 
-    The probe learns from 70 % of the labelled examples and is counted on the others, chosen by their content. Raises
-    BadData, BadOption, NotSupported where the model cannot do what was asked.
+    The probe learns from 70 % of the labelled examples and is counted on the others, chosen by their content; what
+    `group_by` holds together is drawn together for its intervals. Raises BadData, BadOption, NotSupported where the
+    model cannot do what was asked.
     """
     if min(likelihood, samples) < 0:
         raise BadOption(f"{min(likelihood, samples)} came; it takes 0 or more")
-    dataset = read_for(model, data)
+    dataset = read_for(model, data, group_by=group_by)
     most = min(len(dataset.source), MOST, max(2, _MOST_VALUES // math.prod(dataset.shape)))
     # Of more than these, some of everywhere: the first may all be of one folder, or of one class.
     looked_at = torch.randperm(len(dataset.source), generator=generator(seed, "looked at"))[:most].sort().values
@@ -58,7 +60,8 @@ def assess(
     codes = model.encode(x) if "code" in model.can else None
     probed = None if labels is None else _probed(model, data, dataset, labels, codes, looked_at.tolist(), seed)
     likely = log_likelihood(model, x, samples=likelihood, seed=seed) if likelihood else None
-    quality = _quality(model, x, samples, seed) if samples else None
+    owners = dataset.owners
+    quality = _quality(model, x, [owners[at] for at in looked_at.tolist()], samples, seed) if samples else None
     used = code_use(model, codes) if codes is not None and len(codes) > 1 else None
     return Assessment(probed, likely, quality, used, len(x))
 
@@ -88,12 +91,17 @@ def _probed(
         raise BadData(f"{len(known)} examples have a label in {labels}; a probe takes 4 or more")
     learning, judging = split([dataset.keys[looked_at[at]] for at in known], (_JUDGED,))
     here, there = ([known[at] for at in side.tolist()] for side in (learning, judging))
-    return probe(codes[here], [found[at] for at in here], codes[there], [found[at] for at in there], seed=seed)
+    owners = dataset.owners
+    return probe(
+        codes[here], [found[at] for at in here], codes[there], [found[at] for at in there], seed=seed,
+        groups=numbered([owners[looked_at[at]] for at in there]),
+    )  # fmt: skip
 
 
-def _quality(model: Model, x: Tensor, samples: int, seed: int) -> Quality:
+def _quality(model: Model, x: Tensor, owners: list[str], samples: int, seed: int) -> Quality:
     drawn = comparable(model, model.draw(samples, generator(seed, "sample quality")))
     order = torch.randperm(len(x), generator=generator(seed, "real examples"))[:samples]
     real = comparable(model, x[order])
     drawn = drawn.clamp(0, 1) if model.form == "picture" else drawn
-    return sample_quality(drawn, real, feature_space(real, seed=0), seed=seed)
+    groups = numbered([owners[at] for at in order.tolist()])
+    return sample_quality(drawn, real, feature_space(real, seed=0), seed=seed, groups=groups)

@@ -86,14 +86,16 @@ def _refuse_untellable(learned: Sequence[Any], judged: Sequence[Any]) -> None:
 
 class Bench:
     """The same examples for everyone. `learned`, `judged`: N *shape; labels, if any, beside each. `standardise` is that
-    of the kinds' models, for tables: errors are counted in its units."""
+    of the kinds' models, for tables: errors are counted in its units. `groups` are the numbers of what each of `judged`
+    belongs to, where some belong together."""
 
     def __init__(
         self, learned: Tensor, judged: Tensor, labels: tuple[Sequence[Any], Sequence[Any]] | None = None, *,
-        standardise: Standardise | None = None, seed: int = 0,
+        standardise: Standardise | None = None, groups: Tensor | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
         self.learned, self.judged, self.labels, self.seed = learned, judged[:MOST_JUDGED], labels, seed
         self.standardise = standardise
+        self.groups = None if groups is None else groups[: len(self.judged)]
         if labels is not None:
             _refuse_untellable(*labels)
         self.drawn = min(MOST_DRAWN, len(self.judged))
@@ -152,17 +154,25 @@ class Bench:
 
     def against(self, row: Row, pca: Row) -> Row:
         """The same row, its error over PCA's filled in."""
-        row.over_pca = bootstrap_ratio(row.errors, pca.errors, generator=generator(self.seed, "compare"))
+        random = generator(self.seed, "compare")
+        row.over_pca = bootstrap_ratio(row.errors, pca.errors, generator=random, groups=self.groups)
         return row
+
+    @property
+    def labelled_groups(self) -> Tensor | None:
+        """`groups` of the judged examples that have a label."""
+        return (
+            None if self.labels is None or self.groups is None else self.groups[_labelled(self.labels[1], self.judged)]
+        )
 
     def _probe(self, row: Row, here: Tensor, there: Tensor) -> None:
         if self.labels is None:
             return
         pairs = []
         for codes, labels in ((here, self.labels[0]), (there, self.labels[1])):
-            known = [at for at, label in enumerate(labels[: len(codes)]) if label is not None]
+            known = _labelled(labels, codes)
             pairs += [codes[known], [labels[at] for at in known]]
-        found = probe(*pairs, seed=self.seed)
+        found = probe(*pairs, seed=self.seed, groups=self.labelled_groups)
         row.probe, row.neighbours, row.wrong = found.logistic, found.neighbours, found.wrong
 
     def _prior(self, model: Model, codes: Tensor, minutes: float) -> str:
@@ -189,7 +199,11 @@ class Bench:
             row.shown = torch.stack([results[:few], drawn[:few]])
 
     def _quality(self, drawn: Tensor) -> Quality:
-        return sample_quality(drawn, self._plain(self.judged[: self.drawn]), self.space, seed=self.seed)
+        real, groups = (
+            self._plain(self.judged[: self.drawn]),
+            None if self.groups is None else self.groups[: self.drawn],
+        )
+        return sample_quality(drawn, real, self.space, seed=self.seed, groups=groups)
 
     def _plain(self, examples: Tensor) -> Tensor:
         return examples if self.standardise is None else self.standardise(examples)[0]
@@ -204,4 +218,9 @@ class Bench:
         return rows.clamp(0, 1) if self.standardise is None else rows
 
     def _interval(self, values: Tensor) -> Interval:
-        return bootstrap(values, generator=generator(self.seed, "compare"))
+        return bootstrap(values, generator=generator(self.seed, "compare"), groups=self.groups)
+
+
+def _labelled(labels: Sequence[Any], examples: Tensor) -> list[int]:
+    """Which of the first labels, one for each example, are known."""
+    return [at for at, label in enumerate(labels[: len(examples)]) if label is not None]

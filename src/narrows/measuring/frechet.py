@@ -112,9 +112,10 @@ def _root(covariance: Tensor) -> Tensor:
 
 
 def precision_and_recall(
-    samples: Tensor, real: Tensor, *, neighbours: int = 3, seed: int = 0
+    samples: Tensor, real: Tensor, *, neighbours: int = 3, seed: int = 0, groups: Tensor | None = None
 ) -> tuple[Interval, Interval]:
-    """Of features N F of samples and M F of real examples, with intervals over samples and over real examples.
+    """Of features N F of samples and M F of real examples, with intervals over samples and over real examples
+    (`groups` of them are as `bootstrap` takes them).
 
     A point lies where a set does when it is within the distance of some member of the set to that member's own
     `neighbours`-th neighbour. Kynkaanniemi et al. 2019, arXiv:1904.06991. Raises BadData for too few.
@@ -123,14 +124,16 @@ def precision_and_recall(
     random = generator(seed, "precision and recall")
     return (
         bootstrap(_lies_within(samples, real, neighbours), generator=random),
-        bootstrap(_lies_within(real, samples, neighbours), generator=random),
+        bootstrap(_lies_within(real, samples, neighbours), generator=random, groups=groups),
     )
 
 
-def sample_quality(samples: Tensor, real: Tensor, space: FeatureSpace, *, seed: int = 0) -> Quality:
-    """Everything above, of examples N *shape and M *shape, in one space."""
+def sample_quality(
+    samples: Tensor, real: Tensor, space: FeatureSpace, *, seed: int = 0, groups: Tensor | None = None
+) -> Quality:
+    """Everything above, of examples N *shape and M *shape, in one space; `groups` are of the real ones."""
     drawn, true = space(samples), space(real)
-    precision, recall = precision_and_recall(drawn, true, seed=seed)
+    precision, recall = precision_and_recall(drawn, true, seed=seed, groups=groups)
     return Quality(space.name, frechet_distance(drawn, true), precision, recall, len(drawn), len(true))
 
 

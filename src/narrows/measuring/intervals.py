@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -58,6 +59,14 @@ def bootstrap_difference(
 ) -> Interval:  # fmt: skip
     """mean(a - b) of N pairs. `groups` as `bootstrap` takes them."""
     return bootstrap(a - b, generator=generator, repeats=repeats, level=level, groups=groups)
+
+
+def numbered(owners: Sequence[str]) -> Tensor | None:
+    """N: `groups` for the functions above, the same number for the same owner; None where each example is its own."""
+    if len(set(owners)) == len(owners):
+        return None
+    number = {owner: at for at, owner in enumerate(dict.fromkeys(owners))}
+    return torch.tensor([number[owner] for owner in owners])
 
 
 def _ratio(means: Tensor) -> Tensor:

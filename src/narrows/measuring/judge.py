@@ -45,11 +45,10 @@ class Judgement(NamedTuple):
 def judge(
     model: Model, training: Sequence[Tensor | Pairs], learned: Sequence[Tensor | Pairs],
     held_out: Sequence[Tensor | Pairs], *, seed: int = 0, twin: Model | None = None,
-    owners: Sequence[str] | None = None,
+    groups: Tensor | None = None,
 ) -> Judgement:  # fmt: skip
     """`training` fits the alternatives, `learned` are training examples to measure the gap by, `held_out` judges;
-    `owners` are whose each of these is, where some belong together."""
-    groups = _numbered(owners)
+    `groups` are the numbers of what each of these belongs to, where some belong together."""
     network = evaluate(model, held_out, seed=seed)
     seen = evaluate(model, learned, seed=seed + 1)
     random = generator(seed, "bootstrap")
@@ -85,14 +84,6 @@ def judge(
         groups=groups,
     )  # fmt: skip
     return Judgement(model.task.metric, network, alternatives, seen, verdict, label, bool(pairs), groups)
-
-
-def _numbered(owners: Sequence[str] | None) -> Tensor | None:
-    """N: the same number for the same owner; None where each has one of its own, or there is none."""
-    if owners is None or len(set(owners)) == len(owners):
-        return None
-    number = {owner: at for at, owner in enumerate(dict.fromkeys(owners))}
-    return torch.tensor([number[owner] for owner in owners])
 
 
 def held_out_intervals(judgement: Judgement, *, seed: int = 0) -> dict[str, list[float]]:

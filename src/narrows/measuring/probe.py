@@ -53,13 +53,14 @@ def probe(
     *,
     seed: int = 0,
     most_to_choose: int = _MOST_TO_CHOOSE,
+    groups: Tensor | None = None,
 ) -> Probe:
     """Fit on `codes` N ... with `labels` N, count on the held-out ones. Codes of a grid are taken flat.
 
     C, and whether every code value is brought to its own spread or all to one (rare units would drown the others), are
     chosen on a fifth of the training part; then all of it is learned from. A held-out label that the training
-    part lacks counts as wrong. Raises BadData for codes and labels that differ in number, for codes that are not
-    numbers, and for labels of one class alone.
+    part lacks counts as wrong. `groups` of the held-out ones are as `bootstrap` takes them. Raises BadData for codes
+    and labels that differ in number, for codes that are not numbers, and for labels of one class alone.
     """
     names, numbers, judged_numbers = _numbered(labels, held_out_labels)
     rows, judged = _rows(codes, numbers, "training"), _rows(held_out_codes, judged_numbers, "held-out")
@@ -73,8 +74,8 @@ def probe(
     far = torch.from_numpy((_nearest(rows, numbers, judged) != judged_numbers).astype(np.float32))
     random = generator(seed, "probe intervals")
     return Probe(
-        bootstrap(wrong, generator=random), bootstrap(far, generator=random), strength, alike, len(names),
-        len(rows), len(judged), wrong,
+        bootstrap(wrong, generator=random, groups=groups), bootstrap(far, generator=random, groups=groups), strength,
+        alike, len(names), len(rows), len(judged), wrong,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from narrows.measuring.comparing import Row
 from narrows.measuring.intervals import Interval, bootstrap_difference, bootstrap_ratio
@@ -63,39 +64,42 @@ class Purpose(NamedTuple):
         return template.format(best=self.best, best_value=self.best_value, pca_value=self.pca_value, tied=tied)
 
 
-def purposes(rows: list[Row], *, seed: int = 0) -> list[Purpose]:
-    """From the rows of some kinds, and those of "PCA" and "mean". Nothing for a purpose that was not measured."""
+def purposes(
+    rows: list[Row], *, seed: int = 0, groups: Tensor | None = None, labelled_groups: Tensor | None = None
+) -> list[Purpose]:
+    """From the rows of some kinds, and those of "PCA" and "mean". Nothing for a purpose that was not measured.
+    `groups`, and those of the examples with a label, are as `bootstrap` takes them."""
     pca = next(row for row in rows if row.name == "PCA")
     kinds = [row for row in rows if row.name not in ("PCA", "mean")]
-    found = [_by_error(kinds, pca, seed)] if kinds else []
+    found = [_by_error(kinds, pca, seed, groups)] if kinds else []
     probed = [row for row in kinds if row.probe is not None]
     if probed and pca.probe is not None:
-        found.append(_by_labels(probed, pca, seed))
+        found.append(_by_labels(probed, pca, seed, labelled_groups))
     drawn = [row for row in kinds if row.frechet is not None]
     if drawn and pca.frechet is not None:
         found.append(_by_samples(drawn, pca))
     return found
 
 
-def _by_error(kinds: list[Row], pca: Row, seed: int) -> Purpose:
+def _by_error(kinds: list[Row], pca: Row, seed: int, groups: Tensor | None) -> Purpose:
     best = min(kinds, key=lambda row: row.error.value)
 
     def ratio(other: Row) -> Interval:
-        return bootstrap_ratio(best.errors, other.errors, generator=generator(seed, "compare"))
+        return bootstrap_ratio(best.errors, other.errors, generator=generator(seed, "compare"), groups=groups)
 
     tied = [row.name for row in kinds if row is not best and ratio(row).high >= 1]
     over = ratio(pca)
     return Purpose("error", best.name, tied, over.high >= 1, str(over), "1")
 
 
-def _by_labels(kinds: list[Row], pca: Row, seed: int) -> Purpose:
+def _by_labels(kinds: list[Row], pca: Row, seed: int, groups: Tensor | None) -> Purpose:
     def rate(row: Row) -> float:
         return row.probe.value if row.probe is not None else 1.0
 
     def told_apart(one: Row, other: Row) -> bool:
         wrong = one.wrong if one.wrong is not None else torch.ones(1)
         others = other.wrong if other.wrong is not None else torch.ones(1)
-        return bootstrap_difference(wrong, others, generator=generator(seed, "compare")).high < 0
+        return bootstrap_difference(wrong, others, generator=generator(seed, "compare"), groups=groups).high < 0
 
     best = min(kinds, key=rate)
     tied = [row.name for row in kinds if row is not best and not told_apart(best, row)]

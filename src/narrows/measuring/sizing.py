@@ -88,6 +88,8 @@ class Tried(NamedTuple):
     """Share of held-out examples whose reconstruction lies nearer to a training example than to themselves."""
     seconds: float = 0.0
     """Training time, all seeds together."""
+    groups: Tensor | None = None
+    """N: the group that each example is of, where some belong together (`intervals.bootstrap`)."""
 
     @property
     def error(self) -> float:
@@ -103,10 +105,10 @@ class Tried(NamedTuple):
     def _best(self, seeds: Iterable[int]) -> int:
         return min(seeds, key=lambda seed: self.trained[seed])
 
-    def redrawn(self, examples: Tensor, generator: torch.Generator) -> float:
-        """The error of seeds drawn with replacement, on these examples."""
+    def redrawn(self, times: Tensor, generator: torch.Generator) -> float:
+        """The error of seeds drawn with replacement, every example counted so many `times`."""
         seeds = torch.randint(len(self.trained), (len(self.trained),), generator=generator).tolist()
-        return float(self.errors[self._best(seeds), examples].double().mean())
+        return float((self.errors[self._best(seeds)].double() * times).sum() / times.sum())
 
 
 class SizeVerdict(NamedTuple):
@@ -224,10 +226,12 @@ def judge_size(
 
 
 def _redrawn(tried: Sequence[Tried], generator: torch.Generator) -> list[list[float]]:
-    """_REPEATS times the mean error of every size, of seeds and examples drawn with replacement."""
-    count = tried[0].errors.shape[1]
+    """_REPEATS times the mean error of every size, of seeds and examples (or groups of them) drawn with replacement."""
+    groups = torch.arange(tried[0].errors.shape[1]) if tried[0].groups is None else tried[0].groups
+    _, which = torch.unique(groups, return_inverse=True)
+    count = int(which.max()) + 1
     found = []
     for _ in range(_REPEATS):
-        examples = torch.randint(count, (count,), generator=generator)
-        found.append([one.redrawn(examples, generator) for one in tried])
+        times = torch.bincount(torch.randint(count, (count,), generator=generator), minlength=count)[which]
+        found.append([one.redrawn(times, generator) for one in tried])
     return found

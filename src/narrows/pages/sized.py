@@ -121,7 +121,7 @@ def _state(one: Tried) -> str:
 def _interval(one: Tried) -> Interval:
     """Over examples; of the seed that learned best."""
     best = one.trained.index(min(one.trained))
-    return bootstrap(one.errors[best], generator=generator(0, "size page"))
+    return bootstrap(one.errors[best], generator=generator(0, "size page"), groups=one.groups)
 
 
 def _opinion(found: SizedPage, say: Say) -> Child:

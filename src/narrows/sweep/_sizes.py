@@ -264,6 +264,7 @@ class Sweep:
                     pca=self._pca_error(code_size),
                     memorised=sum(one["memorised"] for one in last) / len(last),
                     seconds=sum(one["seconds"] for one in all_of_it),
+                    groups=self.parts.groups,
                 )
             )
         return found

@@ -116,10 +116,10 @@ def tune(
     errors = {number: torch.tensor(one["errors"]) for number, one in kept.items()}
     best, default = errors[found[0].number], errors.get(_DEFAULTS)
     random = generator(config.seed, "tune")
-    ratio = None if default is None else bootstrap_ratio(best, default, generator=random)
+    ratio = None if default is None else bootstrap_ratio(best, default, generator=random, groups=parts.groups)
     decided = ratio is not None and ratio.high < 1
     listed = [{**one.params, "error": one.value, "seconds": kept[one.number]["seconds"]} for one in found]
-    return Tuned(dict(found[0].params), bootstrap(best, generator=random), ratio, decided, listed)
+    return Tuned(dict(found[0].params), bootstrap(best, generator=random, groups=parts.groups), ratio, decided, listed)
 
 
 def _next(study: Any, number: int, chosen: FitSettings, losses: list[str], settings: dict[str, Any]) -> Any:
