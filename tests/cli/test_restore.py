@@ -388,6 +388,15 @@ def test_proof_by_truth_and_its_page_come_with_the_results(run, noisy):
     assert sorted(state(Path("better"))) == ["0.png", "1.png"]
 
 
+def test_pictures_without_a_true_one_are_named(run, noisy, denoiser):
+    whole = run("denoise", "noisy", "--model", denoiser, "--out", "a", "--truth", "clean")
+    assert "not judged" not in whole.out + whole.err
+    Path("clean/1.png").unlink()
+    ran = run("denoise", "noisy", "--model", denoiser, "--out", "b", "--truth", "clean", "--json")
+    assert "not judged: clean has none of the name of 1 of 2, such as noisy/1.png" in ran.err
+    assert len(ran.json["proof"]["pictures"]) == 1
+
+
 @pytest.mark.needs_shipped_models
 @pytest.mark.parametrize("words", [("inpaint", "--mask", "mask.png"), ("inpaint", "--marked", "ff0000", "--json")])
 def test_proof_by_truth_of_what_was_filled(run, words, tmp_path):

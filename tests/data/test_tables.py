@@ -60,6 +60,17 @@ def _csv(tmp_path: Path, text: str | bytes) -> Table:
         ("An,?,3\nBình,5,6\nHoa,7,8\n", ("column 2", "column 3"), [[NAN, 3], [5, 6], [7, 8]]),
         ("Na,K\n4,5\n7,8\n", ("Na", "K"), [[4, 5], [7, 8]]),
         ("1,-\n?,5\n7,8\n", ("column 1", "column 2"), [[1, NAN], [NAN, 5], [7, 8]]),
+        ("a|b\n1|2\n3|4\n", ("a", "b"), [[1, 2], [3, 4]]),
+        ("sep=;\r\na;b\r\n1,5;2\r\n3;4\r\n", ("a", "b"), [[1.5, 2], [3, 4]]),
+        ("sep=:\na:b\n1:2\n3:4\n", ("a", "b"), [[1, 2], [3, 4]]),
+        ("# measured in May, by An\n# in degrees\na,b\n1,2\n3,4\n", ("a", "b"), [[1, 2], [3, 4]]),
+        ("# measured in May, by An\na,b\n1,2\n3,4\n", ("a", "b"), [[1, 2], [3, 4]]),
+        ("# measured in May\n# a,b\n1,2\n3,4\n", ("a", "b"), [[1, 2], [3, 4]]),
+        ("#a,b\n1,2\n3,4\n", ("a", "b"), [[1, 2], [3, 4]]),
+        ("# one column, of kilograms\nkg\n1\n3\n", ("kg",), [[1], [3]]),
+        ("1.5 2\n3 4\n", ("column 1", "column 2"), [[1.5, 2], [3, 4]]),
+        ("# a b\n 1.5   2.0\n-3.0  14.0\n", ("a", "b"), [[1.5, 2], [-3, 14]]),
+        ("a b\n1\n3\n", ("a b",), [[1], [3]]),
     ],
 )
 def test_the_habits_of_csv_files(text: str, columns: tuple[str, ...], values: list, tmp_path: Path) -> None:

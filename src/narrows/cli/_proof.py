@@ -154,10 +154,15 @@ class Asked(NamedTuple):
         options: dict[str, Any],
     ) -> tuple[Any, dict[str, Any] | None]:  # fmt: skip
         from narrows.cli._progress import counting
+        from narrows.data.triage import printable
         from narrows.measuring.proof import MOST, prove, truth_of
 
         try:
             truth = None if self.truth is None else truth_of(jobs, roots, self.truth)
+            alone = [] if truth is None else [job.shown for job in jobs if job not in truth]
+            if alone:
+                place = printable(self.truth or "")
+                out.note(f"not judged: {place} has none of the name of {len(alone)} of {len(jobs)}, such as {alone[0]}")
             with counting(min(MOST, len(jobs) if truth is None else len(truth)), "judging") as tell:
                 proof = prove(
                     jobs, task=task, model=model, truth=truth, strength=strength, options=options,

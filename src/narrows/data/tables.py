@@ -25,6 +25,8 @@ _LARGEST = 1e30
 """Single precision ends at 3.4e38, and what is learned from is squared and summed."""
 
 
+_MARKS = ",\t;|"
+"""What may stand between cells, but for spaces."""
 _HEAD, _FIRST_LINES = 1 << 16, 10
 """Characters and lines at the beginning of a file that say what stands between its cells."""
 
@@ -41,7 +43,8 @@ class Table(NamedTuple):
 
 
 def read_csv(path: Path, *, to_learn: bool = True) -> Table:
-    """A CSV of numbers; comma, or semicolon or tab (then decimal commas are read too). Raises BadData."""
+    """A CSV of numbers; comma, or semicolon, tab or bar (then decimal commas are read too), or spaces as numpy's
+    `savetxt` writes them. Raises BadData."""
     names, body, mark = _cells(path, to_learn)
     columns = [_values([row[index] for row in body], mark) for index in range(len(names))]
     table = _of_numbers(names, columns, str(path), to_learn)
@@ -112,7 +115,7 @@ def _cells(path: Path, to_learn: bool) -> tuple[list[str], list[list[str]], str]
         text = _text(path.read_bytes())
     except OSError as error:
         raise BadData(f"{path} cannot be read ({error.strerror}); change its permissions or get it anew") from error
-    mark = _mark(text)
+    text, mark = _mark(*_without_comments(text))
     try:
         rows = [
             row
@@ -137,13 +140,38 @@ def _cells(path: Path, to_learn: bool) -> tuple[list[str], list[list[str]], str]
     return _unique(names), body, mark
 
 
-def _mark(text: str) -> str:
-    """What stands between cells: a tab or a semicolon that each of the first lines has outside quotes, since commas
-    beside it are decimal ones or stand in texts."""
+def _without_comments(text: str) -> tuple[str, str | None]:
+    """The lines below what is said about a table before it, and what stands between cells where that is said: by
+    `sep=;`, as spreadsheets are told it. Of lines with a # the last may hold the names of the numbers below, as numpy's
+    `savetxt` writes them: then it is kept."""
+    said, *rest = text.split("\n", 1)
+    if found := re.fullmatch(r"\"?sep=(.)\"?", said.strip("\r"), re.IGNORECASE):
+        return "".join(rest), found[1]
+    lines = text.splitlines(keepends=True)
+    above = next((at for at, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    if not above or above == len(lines):
+        return text, None
+    names, first = lines[above - 1].lstrip("# "), lines[above]
+    alike = any(
+        len(names.split(mark)) == len(first.split(mark)) > 1
+        and any(_number(cell, mark or " ") is not None for cell in first.split(mark))
+        for mark in (*_MARKS, None)
+    )
+    return "".join([names] * alike + lines[above:]), None
+
+
+def _mark(text: str, said: str | None) -> tuple[str, str]:
+    """What stands between cells, with the text, in which runs of spaces are one where these do: a tab, semicolon or bar
+    that each of the first lines has outside quotes, since commas beside it are decimal ones or stand in texts."""
     bare = re.sub(r'"[^"]*"', "", text[:_HEAD])
     lines = [line for line in bare.splitlines() if line.strip()][:_FIRST_LINES]
-    everywhere = [mark for mark in "\t;" if lines and all(mark in line for line in lines)]
-    return everywhere[0] if everywhere else max(",;\t", key="".join(lines[:1]).count)
+    everywhere = [mark for mark in _MARKS[1:] if lines and all(mark in line for line in lines)]
+    best = said or (everywhere[0] if everywhere else max(_MARKS, key="".join(lines[:1]).count))
+    apart = [line.split() for line in lines]
+    of_numbers = all(_number(cell, " ") is not None for line in apart[1:] or apart for cell in line)
+    if best not in bare and len({len(line) for line in apart}) == 1 < len(apart[0]) and of_numbers:
+        return re.sub(" *\t *| +", " ", re.sub("^ +| +$", "", text, flags=re.MULTILINE)), " "
+    return text, best
 
 
 def _is_header(first: list[str], second: list[str], mark: str) -> bool:
