@@ -185,12 +185,14 @@ def features(args: argparse.Namespace, found: Digits, runs: Runs) -> list[dict[s
     2026-11-28)."""
     rows = []
     for seed in args.seeds:
+        net = {"architecture": args.architecture} | ({"n_layers": 1} if args.architecture == "mlp" else {})
         model, told = runs.fit(
-            "features-sparse", found.train.numpy(), seed, kind="sparse", code_size=1000, n_layers=1, architecture="mlp",
+            f"features-sparse-{args.architecture}", found.train.numpy(), seed, kind="sparse", code_size=1000,
             loss="mse", epochs=args.epochs or 200, validation=1 / 6, weight_decay=0.1, learning_rate=FAST,
-            options={"k": 25, "alpha": 3.0},
+            options={"k": 25, "alpha": 3.0}, **net,
         )  # fmt: skip
-        rows.append({"kind": "sparse", "error %": 100 * probe_error(model, found, args.quick), **told})
+        error = 100 * probe_error(model, found, args.quick)
+        rows.append({"kind": "sparse", "architecture": args.architecture, "error %": error, **told})
     return rows
 
 
@@ -394,6 +396,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs: the same command goes on")
     parser.add_argument("--kind", default="variational", help="for dynamic and fixed")
+    parser.add_argument("--architecture", default="mlp", choices=("mlp", "conv"), help="for features")
     parser.add_argument("--seeds", default="0", type=lambda text: [int(seed) for seed in text.split(",")])
     parser.add_argument("--minutes", type=float, default=5.0, help="for minutes and purposes")
     parser.add_argument("--epochs", type=float, help="a shorter or longer schedule than the script's")
@@ -404,7 +407,8 @@ def main() -> None:
     threads(1 if args.quick else args.threads)
     args.data = data_folder(args.data)
     rows = ROWS[args.row](args, digits(args.data, args.quick), Runs(args))
-    name = f"kinds_{args.row}" + (f"_{args.kind}" if args.row in PUBLISHED else "") + ("_quick" if args.quick else "")
+    parts = ["kinds", args.row, *[args.kind] * (args.row in PUBLISHED), *["conv"] * (args.architecture == "conv")]
+    name = "_".join([*parts, *["quick"] * args.quick])
     report(name, rows, **({"published": PUBLISHED[args.row]} if args.row in PUBLISHED else {}))
 
 
