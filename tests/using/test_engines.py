@@ -20,7 +20,18 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "narrows"
 
 
-@pytest.mark.usefixtures("onnx")
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A cache that keeps what is exported: exporting takes seconds."""
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture
+def exported_once(kept, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(kept))
+
+
+@pytest.mark.usefixtures("onnx", "exported_once")
 def test_both_engines_give_the_same_in_tiles_and_at_odd_sizes(denoiser):
     pixels = torch.rand(2, 3, 61, 45)
     one = restore_tensor(denoiser, pixels, tile=32, level=20)
@@ -29,7 +40,7 @@ def test_both_engines_give_the_same_in_tiles_and_at_odd_sizes(denoiser):
     assert float((one - other).abs().max()) <= 1e-4
 
 
-@pytest.mark.usefixtures("onnx")
+@pytest.mark.usefixtures("onnx", "exported_once")
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (3, 1)])
 def test_the_smallest_pictures_pass(denoiser, size):
     picture = np.full(size, 100, np.uint8)
