@@ -76,6 +76,8 @@ def test_the_reasons_for_defaults_are_known_in_vietnamese(shape, task):
         "column 1 counts the rows, as an index does, and is learned from: take it out if it says nothing",
         "3 missing cells (1.2%): masked in the loss",
         "7 of 9 pictures are resized to 64x48 for codes (--size HxW)",
+        "bf16-mixed was asked for and this device has no bf16 instructions: steps take many times as long; "
+        "--precision auto is faster",
         "step 20 of 400: stopped early, the held-out loss was best at step 12",
         "step 7: memory ran out at 128 examples at once; went on with 64, the effective batch stays 128",
         "step 9: the loss was not a number; went back to step 4 and on with learning rate 0.0005",

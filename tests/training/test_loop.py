@@ -11,6 +11,7 @@ import torch
 from small_net import LEARNED, WIDTH, Small, config, data, learn, noisy, same, weights
 from torch import nn
 
+from narrows import _device
 from narrows._contract import Batch, DataFacts, Trainable
 from narrows._errors import RunStopped, TrainingFailed
 from narrows.training._stepping import Stepper
@@ -280,6 +281,15 @@ def test_out_of_memory_makes_smaller_micro_batches_and_the_same_steps():
     # Noise in the code is drawn for each part, so the two are near, not equal.
     for name, tensor in roomy.state_dict().items():
         assert float((hungry.state_dict()[name] - tensor).abs().max()) < 0.05, name
+
+
+def test_half_precision_that_the_device_does_not_have_is_said_to_be_slow(monkeypatch):
+    monkeypatch.setattr(_device, "half_precision", lambda device: None)
+    _, outcome = learn(Small(), precision="bf16-mixed", steps=2)
+    assert "no bf16 instructions" in outcome.history.remarks[0]
+    assert not learn(Small(), steps=2)[1].history.remarks
+    monkeypatch.setattr(_device, "half_precision", lambda device: "bf16-mixed")
+    assert not learn(Small(), precision="bf16-mixed", steps=2)[1].history.remarks
 
 
 def test_memory_for_not_even_one_example_is_said():

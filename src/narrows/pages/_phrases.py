@@ -124,6 +124,10 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
     (r"claims (\d+x\d+) pixels; pictures of 1 pixel to (\d+) megapixels are read: cut it into parts first",
      r"tự khai \1 điểm ảnh; chỉ đọc ảnh từ 1 điểm ảnh đến \2 megapixel: hãy cắt nhỏ trước"),
     # Remarks (training)
+    (r"bf16-mixed was asked for and this device has no bf16 instructions: steps take many times as long; "
+     r"--precision auto is faster",
+     r"đã yêu cầu bf16-mixed nhưng thiết bị này không có lệnh bf16: mỗi bước lâu hơn nhiều lần; "
+     r"--precision auto nhanh hơn"),
     (r"step (\d+): memory ran out at (\d+) examples at once; went on with (\d+), the effective batch stays (\d+)",
      r"bước \1: hết bộ nhớ khi xử lý \2 mẫu cùng lúc; tiếp tục với \3 mẫu, kích thước lô thực tế vẫn là \4"),
     (r"step (\d+) of (\d+): stopped early, the held-out loss was best at step (\d+)",

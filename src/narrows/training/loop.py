@@ -43,6 +43,10 @@ _FIRST, _JUMP, _LEAST_FIRST = 10, 1e4, 1e-6
 denoiser at twice its learning rate went from 0.002 to 1e8, came back, and stayed 3 dB worse (docs/log.md)."""
 _TICK_SECONDS = 0.2
 """Least time between two "step" events."""
+_SLOW = (
+    "bf16-mixed was asked for and this device has no bf16 instructions: steps take many times as long; --precision "
+    "auto is faster"
+)
 
 
 class Outcome(NamedTuple):
@@ -170,7 +174,8 @@ class _Training:
         self._score_the_start()
         self._remember()
         self._write_landmark()
-        self._tell("begin")
+        slow = self.config.precision == "bf16-mixed" and not _device.half_precision(self.stepper.fabric.device.type)
+        self._say("begin", remark=_SLOW if slow else None)
 
     def _score_the_start(self) -> None:
         """Nets may begin at PCA or with another model's weights: nothing worse than that is ever kept."""
