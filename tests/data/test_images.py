@@ -483,6 +483,34 @@ def test_a_wrong_suffix_is_read_by_what_the_file_is(tmp_path: Path) -> None:
 # Threads and memory
 
 
+@pytest.mark.parametrize(
+    ("write", "suffix", "kind"),
+    [
+        (_pillow(RGBA), ".jpg", "PNG"),
+        (_codec(DEEP[..., :3]), ".jpg", "PNG"),
+        (_pillow(RGB, lossless=True), ".jpg", "WEBP"),
+        (_pillow(RGB, quality=90), ".png", "JPEG"),
+        (_pillow(RGB), ".png", "TIFF"),
+    ],
+)
+def test_what_is_called_what_it_is_not_is_written_as_what_it_is(write, suffix: str, kind: str, tmp_path: Path) -> None:
+    own = {"PNG": ".png", "WEBP": ".webp", "JPEG": ".jpg", "TIFF": ".tif"}[kind]
+    write(tmp_path / f"a{own}")
+    path = (tmp_path / f"a{own}").rename(tmp_path / f"b{suffix}")
+    photo = open_photo(path)
+    changed = photo.with_array(photo.array[::-1].copy())
+    saved = save_photo(changed, tmp_path / "out" / f"b{suffix}")
+    back = open_photo(saved)
+    assert back.look.format == kind and back.array.dtype == photo.array.dtype
+    if kind != "JPEG":
+        assert images.same_pixels(back, changed)
+    other = ".png" if suffix == ".jpg" else ".tif"
+    if kind != "WEBP" and (kind, other) != ("TIFF", ".tif"):
+        assert open_photo(save_photo(changed, tmp_path / f"c{other}")).look.format == (
+            "PNG" if other == ".png" else "TIFF"
+        )
+
+
 def test_reading_in_threads_leaves_warning_filters_as_they_were(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -264,7 +264,8 @@ def percentiles(values: np.ndarray, nodata: Any = None) -> tuple[np.ndarray, np.
 def save_photo(
     photo: Photo, path: str | Path, *, force: bool = False, about_to: Callable[[os.stat_result], None] | None = None
 ) -> Path:
-    """Write a photo as the same kind of file it came from, or as `path`'s suffix says, whole or not at all.
+    """Write a photo as the same kind of file it came from, whatever that was called; as `path`'s suffix says where it
+    is another. Whole or not at all.
 
     Unchanged pixels give back the original file's bytes. `about_to` is told of the finished file just before it takes
     its place. Raises WouldOverwrite unless `force`; CannotHold where the kind of file cannot hold it, CannotWrite.
@@ -284,6 +285,7 @@ def _encoded(photo: Photo, path: Path) -> bytes:
                 return photo.path.read_bytes()
         except (BadPicture, OSError):
             pass  # the original is gone: write what we have
+        suffix = _true_suffix(photo.look.format, suffix)
     array, alpha, look = photo.array, photo.alpha, photo.look
     if suffix in (".tif", ".tiff"):
         return _tiff.encode(array, alpha, _look_for("TIFF", look))
@@ -295,6 +297,12 @@ def _encoded(photo: Photo, path: Path) -> bytes:
     if array.dtype != np.uint16:
         array, alpha = _to_16_bits(photo)
     return _png.encode(array, alpha, look)
+
+
+def _true_suffix(kind: str | None, suffix: str) -> str:
+    """That of the kind of file, where one is called what it is not: a PNG called .jpg would lose by becoming a JPEG."""
+    kinds = _pillow.FORMATS | {".tif": "TIFF", ".tiff": "TIFF"}
+    return suffix if kinds.get(suffix) == kind else next((own for own, one in kinds.items() if one == kind), suffix)
 
 
 def same_pixels(one: Photo, other: Photo) -> bool:
