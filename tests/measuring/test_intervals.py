@@ -61,10 +61,27 @@ def test_an_interval_of_one_value_is_left_out_of_words_in_both_languages() -> No
 def test_a_network_that_may_do_harm_does_not_win_because_filters_do_more() -> None:
     # Pictures with next to no noise: every filter blurs them, and the network hardly touches them.
     over = Interval(3.0, 2.0, 4.0)
-    unsure = judge_gains(Interval(-0.1, -0.4, 0.2), over, "median 3", 20, "gain by truth")
+    own = Interval(-3.1, -4.1, -2.1)
+    unsure = judge_gains(Interval(-0.1, -0.4, 0.2), over, own, "median 3", 20, "gain by truth")
     assert (unsure.winner, unsure.decided) == ("nobody", False)
     assert "holds 0" in unsure.sentence() and "chứa 0" in unsure.sentence("vi")
-    assert judge_gains(Interval(0.3, 0.1, 0.5), over, "median 3", 20, "gain by truth").winner == "network"
+    assert judge_gains(Interval(0.3, 0.1, 0.5), over, own, "median 3", 20, "gain by truth").winner == "network"
+
+
+def test_a_filter_that_may_do_harm_is_not_offered_because_the_network_does_more() -> None:
+    gain, over = Interval(0.1, -0.4, 0.6), Interval(-0.3, -0.5, -0.1)
+    unsure = judge_gains(gain, over, Interval(0.4, -0.2, 1.0), "median 3", 20, "gain by truth")
+    assert (unsure.winner, unsure.decided) == ("nobody", False)
+    assert "not be shown that it makes the pictures better" in unsure.sentence() and "bộ lọc" in unsure.sentence("vi")
+    assert judge_gains(gain, over, Interval(0.4, 0.2, 0.6), "median 3", 20, "gain by truth").winner == "median 3"
+    harm = Interval(-1.0, -1.2, -0.8)  # of the network: a filter that helps is offered all the same
+    assert judge_gains(harm, Interval(-2, -2.2, -1.8), Interval(1.0, 0.8, 1.2), "a", 20, "gain").winner == "a"
+    assert judge_gains(harm, Interval(-0.9, -1, -0.8), Interval(-0.1, -0.2, 0), "a", 20, "gain").winner == "untouched"
+    random = torch.Generator().manual_seed(2)
+    untouched = 30 + torch.randn(30, generator=random)
+    filtered = untouched + 0.01 + torch.randn(30, generator=random)
+    found = judge_restoration(filtered - 0.2, untouched, {"median": filtered}, generator=_random())
+    assert found.winner == "nobody" and found.outcome == "undecided filter"
 
 
 def test_resamples_in_which_both_made_no_error_say_that_they_are_equal() -> None:

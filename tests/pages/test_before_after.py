@@ -37,7 +37,7 @@ def picture(path, height=40, width=60, channels=3):
 
 def proof():
     gain, over = Interval(5.0, 4.5, 5.5), Interval(-0.5, -0.7, -0.3)
-    verdict = judge_gains(gain, over, "median 3", 1, "gain by truth")
+    verdict = judge_gains(gain, over, Interval(5.5, 5.2, 5.8), "median 3", 1, "gain by truth")
     one = OfPicture(HOSTILE, gain, over, "median 3")
     return Proof(verdict, False, gain, over, None, "median 3", "median=3", (one,), ("b.png: too small",))
 

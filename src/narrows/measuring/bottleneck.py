@@ -41,6 +41,7 @@ _WORDS = {
         "regression wins": "the simple alternative wins: use it, or give the network more pairs or time.",
         "no gain": "the network does not improve the pictures: do not use it.",
         "undecided use": "the first interval holds 0, so it could not be shown that the pictures become better.",
+        "undecided filter": "the filter does better, but it could not be shown that it makes the pictures better.",
     },
     "vi": {
         "pictures": "ảnh",
@@ -72,6 +73,7 @@ _WORDS = {
         "regression wins": "cách đơn giản thắng: hãy dùng nó, hoặc cho mạng thêm cặp ảnh hay thời gian.",
         "no gain": "mạng không làm ảnh tốt hơn: không nên dùng.",
         "undecided use": "khoảng tin cậy thứ nhất chứa 0 nên chưa thấy được là ảnh tốt lên.",
+        "undecided filter": "bộ lọc tốt hơn, nhưng chưa thấy được là nó làm ảnh tốt lên.",
     },
 }
 
@@ -143,23 +145,27 @@ def judge_restoration(
     best = max(filters, key=lambda name: float(filters[name].mean()))
     gain = bootstrap_difference(network, untouched, generator=generator, groups=groups)
     over = bootstrap_difference(network, filters[best], generator=generator, groups=groups)
-    return judge_gains(gain, over, best, len(network), "gain")
+    own = bootstrap_difference(filters[best], untouched, generator=generator, groups=groups)
+    return judge_gains(gain, over, own, best, len(network), "gain")
 
 
-def judge_gains(gain: Interval, over: Interval, best: str, count: int, template: str) -> Verdict:
-    """From decibels over the untouched input and over the best filter, of so many pictures. `template` begins the
-    sentence: "gain" (held-out pictures), "gain by truth", "gain estimated"."""
+def judge_gains(gain: Interval, over: Interval, own: Interval, best: str, count: int, template: str) -> Verdict:
+    """From decibels of the network over the untouched input and over the best filter, and of that over the untouched,
+    of so many pictures. `template` begins the sentence: "gain" (held-out pictures), "gain by truth", "gain estimated".
+    """
     facts = {"n": str(count), "what": "pictures", "gain": str(gain), "over": str(over), "filter": best}
+    if over.high < 0 < own.low:
+        outcome = "filter wins" if template == "gain" else "filter better"
+        return Verdict(best, True, None, over, facts, outcome, template)
     if gain.high < 0:
         return Verdict("untouched", True, None, over, facts, "no gain", template)
-    if over.low > 0 and gain.low <= 0:  # filters may do harm, so to be better than they are is not enough
+    # To be better than the other is not enough: both may do harm.
+    if over.high < 0:
+        return Verdict("nobody", False, None, over, facts, "undecided filter", template)
+    if over.low > 0 >= gain.low:
         return Verdict("nobody", False, None, over, facts, "undecided use", template)
     if over.low > 0:
         return Verdict("network", True, None, over, facts, "net wins", template)
-    if over.high < 0:
-        return Verdict(
-            best, True, None, over, facts, "filter wins" if template == "gain" else "filter better", template
-        )
     return Verdict("nobody", False, None, over, facts, _open("undecided gain", over, count), template)
 
 

@@ -185,21 +185,22 @@ def _by_truth(
         raise BadData(f"no picture can be judged by its truth: {'; '.join(notes[:2])}")
     random = generator(seed, "proof")
     best = _favorite(tables)
-    pictures, overs, gains, ssims, last = [], [], [], [], None
+    pictures, overs, gains, owns, ssims = [], [], [], [], []
     for at, (job, case) in enumerate(zip(kept, cases, strict=True)):
         key = _favorite(tables[:at] + tables[at + 1 :] or tables)
-        last = _blocks(case, case.by(*key))
-        gain, over = (_of_blocks(last, which, random) for which in ("before", "filtered"))
-        gains.append(gain.value)
-        overs.append(over.value)
+        blocks = _blocks(case, case.by(*key))
+        gain, over = (_of_blocks(blocks, which, random) for which in ("before", "filtered"))
+        gains.append(gain)
+        overs.append(over)
+        owns.append(_of_blocks(blocks, "before", random, of="filtered"))
         ssims.append(_ssim(case.after, case.truth) - _ssim(case.before, case.truth))
         pictures.append(OfPicture(job.shown, gain, over, label(key[0].title, key[1])))
-    if len(cases) > 1:
-        gain, over = (bootstrap(torch.tensor(values), generator=random) for values in (gains, overs))
-    else:
-        gain, over = pictures[0].gain, pictures[0].over
+    gain, over, own = (
+        found[0] if len(found) == 1 else bootstrap(torch.tensor([one.value for one in found]), generator=random)
+        for found in (gains, overs, owns)
+    )
     title = label(best[0].title, best[1])
-    verdict = judge_gains(gain, over, title, len(cases), "gain by truth")
+    verdict = judge_gains(gain, over, own, title, len(cases), "gain by truth")
     return Proof(
         verdict, False, gain, over, bootstrap(torch.tensor(ssims), generator=random), title, _option(*best),
         tuple(pictures), tuple(notes),
@@ -276,9 +277,11 @@ def _blocks(case: _Case, filtered: Tensor) -> dict[str, Tensor]:
     return {"before": of(case.before), "after": of(case.after), "filtered": of(filtered)}
 
 
-def _of_blocks(blocks: dict[str, Tensor], which: str, random: torch.Generator, repeats: int = 1000) -> Interval:
-    """Decibels of "after" over `which`: the whole, and where it lies in 95 of 100 draws of as many blocks."""
-    one, other = blocks["after"], blocks[which]
+def _of_blocks(
+    blocks: dict[str, Tensor], over: str, random: torch.Generator, *, of: str = "after", repeats: int = 1000
+) -> Interval:
+    """Decibels of one over another: the whole, and where it lies in 95 of 100 draws of as many blocks."""
+    one, other = blocks[of], blocks[over]
     drawn = torch.randint(len(one), (repeats, len(one)), generator=random)
     tiny = 1e-12
     values = 10 * ((other[drawn].mean(1) + tiny) / (one[drawn].mean(1) + tiny)).log10()
@@ -322,8 +325,9 @@ def _estimated(
         for job, each, gain in found
     ]
     gain, over = (_mean([getattr(one, name) for one in pictures]) for name in ("gain", "over"))
+    own = _mean([each[best.name][1] for _, each, _ in found])
     title = pictures[0].filter if len(pictures) == 1 else best.title
-    verdict = judge_gains(gain, over, title, len(pictures), "gain estimated")
+    verdict = judge_gains(gain, over, own, title, len(pictures), "gain estimated")
     setting = next(iter(found))[1][best.name][0] if len(found) == 1 else None
     return Proof(
         verdict, True, gain, over, None, title, _option(best, setting), tuple(pictures), tuple(notes)
