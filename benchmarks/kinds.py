@@ -96,6 +96,8 @@ FEW_MINUTES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 MASKING = _SMALL | {"options": {"amount": 0.5}}
 """`denoising` where a quarter of the values will be hidden: Gaussian noise does not prepare for that."""
+NETS_OF_FEATURES: dict[str, dict[str, Any]] = {"mlp": {"n_layers": 1}, "conv": {"n_nodes": (16, 32)}}
+"""Half of the channels that `fit` takes by itself for `conv`: steps take 0.4 times as long."""
 PUBLISHED = {
     "dynamic": "Burda et al. 2016: VAE 86.76, IWAE k=50 84.78, two levels k=50 82.90",
     "fixed": "Tomczak & Welling 2018: VAE 88.56, VampPrior 85.57, two levels 83.19",
@@ -185,7 +187,7 @@ def features(args: argparse.Namespace, found: Digits, runs: Runs) -> list[dict[s
     2026-11-28)."""
     rows = []
     for seed in args.seeds:
-        net = {"architecture": args.architecture} | ({"n_layers": 1} if args.architecture == "mlp" else {})
+        net = {"architecture": args.architecture} | NETS_OF_FEATURES[args.architecture]
         model, told = runs.fit(
             f"features-sparse-{args.architecture}", found.train.numpy(), seed, kind="sparse", code_size=1000,
             loss="mse", epochs=args.epochs or 200, validation=1 / 6, weight_decay=0.1, learning_rate=FAST,

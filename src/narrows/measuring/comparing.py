@@ -161,9 +161,9 @@ class Bench:
     @property
     def labelled_groups(self) -> Tensor | None:
         """`groups` of the judged examples that have a label."""
-        return (
-            None if self.labels is None or self.groups is None else self.groups[_labelled(self.labels[1], self.judged)]
-        )
+        if self.labels is None or self.groups is None:
+            return None
+        return self.groups[_labelled(self.labels[1], self.judged)]
 
     def _probe(self, row: Row, here: Tensor, there: Tensor) -> None:
         if self.labels is None:
@@ -199,10 +199,8 @@ class Bench:
             row.shown = torch.stack([results[:few], drawn[:few]])
 
     def _quality(self, drawn: Tensor) -> Quality:
-        real, groups = (
-            self._plain(self.judged[: self.drawn]),
-            None if self.groups is None else self.groups[: self.drawn],
-        )
+        real = self._plain(self.judged[: self.drawn])
+        groups = None if self.groups is None else self.groups[: self.drawn]
         return sample_quality(drawn, real, self.space, seed=self.seed, groups=groups)
 
     def _plain(self, examples: Tensor) -> Tensor:
