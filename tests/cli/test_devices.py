@@ -47,6 +47,19 @@ def test_a_run_that_was_stopped_goes_on_and_is_told_once(digits, tmp_path):
     assert narrows.load(tmp_path / "m").code_size == 3
 
 
+@pytest.mark.slow
+def test_the_processes_end_when_what_started_them_is_killed(digits, tmp_path):
+    words = (*PROGRAM, *FIT, "--steps", "100000", "--evaluations", "10000", "--patience", "0")
+    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=ONE_THREAD) as running:
+        deadline = time.monotonic() + 120
+        while not at_work(tmp_path / "m") and running.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        running.kill()
+        running.communicate(timeout=60)  # ends when the last of them has closed it
+    stopped = Run(tmp_path / "m" / "run").load()
+    assert stopped is not None and 0 < stopped[1]["step"] < 100000
+
+
 def test_a_refusal_is_said_once_and_ends_all(tmp_path):
     words = (*PROGRAM, *FIT, "--steps", "3")
     ran = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, env=ONE_THREAD, timeout=120)

@@ -19,11 +19,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     143: SIGTERM.
     """
     from narrows.cli._app import run
-    from narrows.cli._sharing import end_if_shared
+    from narrows.cli._sharing import end_if_shared, end_with_the_parent
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files may hold what a terminal cannot show
             stream.reconfigure(errors="backslashreplace")
+    end_with_the_parent()
     code = run(list(sys.argv[1:] if argv is None else argv))
     end_if_shared(code)
     return code
