@@ -65,7 +65,7 @@ def net(kind: str, shape: tuple[int, ...], seed: int) -> Any:
     options = {"codebook": VECTORS} if kind == "vqvae" else {"levels": LEVELS}
     size = WIDTH if kind == "vqvae" else len(LEVELS)
     return make(
-        shape=shape, kind=kind, architecture="conv", code_size=size, loss="mse", options=options, seed=seed
+        shape=shape, kind=kind, architecture="conv", n_nodes=32, code_size=size, loss="mse", options=options, seed=seed
     ).autoencoder
 
 

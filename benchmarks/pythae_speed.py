@@ -34,7 +34,7 @@ from narrows.training.seeds import generator
 CODE, SAMPLES, VECTORS, WIDTH = 32, 10, 512, 16
 KINDS: dict[str, dict[str, Any]] = {
     "variational": {}, "iwae": {"options": {"samples": SAMPLES}}, "wae": {},
-    "vqvae": {"options": {"codebook": VECTORS}, "architecture": "conv", "code_size": WIDTH},
+    "vqvae": {"options": {"codebook": VECTORS}, "architecture": "conv", "n_nodes": 32, "code_size": WIDTH},
 }  # fmt: skip
 
 

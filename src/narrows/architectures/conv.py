@@ -16,7 +16,8 @@ from narrows.architectures._plans import doubling, widths_from
 from narrows.nn.blocks import Centred
 
 _SMALLEST_SIDE = 4
-_FIRST = 32
+_FIRST = 16
+"""In the same minutes on a processor nets of 32 had a fifth to two fifths more error (docs/log.md, 2026-11-28)."""
 
 
 class Conv(AbstractArchitecture):
@@ -34,7 +35,7 @@ class Conv(AbstractArchitecture):
         n_nodes: int | tuple[int, ...] | None = None,
         code_size: int | None = None,
     ) -> Plan:
-        """As many halvings as leave a side of 4 pixels or more; 32 channels, doubling."""
+        """As many halvings as leave a side of 4 pixels or more; 16 channels, doubling."""
         return plan_of_halvings(shape, n_layers, n_nodes, first=_FIRST)
 
     @property
