@@ -11,7 +11,8 @@ from narrows._contract import AbstractArchitecture, Plan
 from narrows.architectures.conv import halved_sizes, plan_of_halvings
 from narrows.nn.blocks import Centred, PixelShuffleUp, ResidualBlock, down
 
-_FIRST = 32
+_FIRST = 16
+"""In two minutes on a processor nets of 32 had four times the error (docs/log.md, 2026-11-28)."""
 
 
 class ResNet(AbstractArchitecture):
@@ -29,7 +30,7 @@ class ResNet(AbstractArchitecture):
         n_nodes: int | tuple[int, ...] | None = None,
         code_size: int | None = None,
     ) -> Plan:
-        """As many halvings as leave a side of 4 pixels or more; 32 channels, doubling."""
+        """As many halvings as leave a side of 4 pixels or more; 16 channels, doubling."""
         return plan_of_halvings(shape, n_layers, n_nodes, first=_FIRST)
 
     @property
