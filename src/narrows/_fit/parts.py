@@ -46,10 +46,10 @@ class Parts(NamedTuple):
     """Held-out examples."""
     names: list[str]
     """Of the held-out examples."""
-    groups: Tensor | None
-    """The number of the group that each of these is of; None where each is its own."""
     sizes: tuple[int, int, int]
     """Examples (photographs, for patches) to learn from, to stop by, to judge by."""
+    groups: Tensor | None = None
+    """The number of the group that each of `judged` is of; None where each is its own."""
 
     @property
     def by_patches(self) -> bool:
@@ -59,24 +59,24 @@ class Parts(NamedTuple):
 
 def split_parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) -> Parts:
     """Split, and look at the training side where the model needs to."""
-    training, held_out, validation = dataset.split((chosen.held_out, chosen.validation))
+    sides = dataset.split((chosen.held_out, chosen.validation))
+    parts, owners = _parts_of(dataset, sides, chosen, model, seed), dataset.owners
+    return parts._replace(groups=numbered([owners[i] for i in sides[1][: len(parts.judged)].tolist()]))
+
+
+def _parts_of(dataset: Dataset, sides: tuple[Tensor, ...], chosen: FitSettings, model: Model, seed: int) -> Parts:
+    training, held_out, validation = sides
     side = max(dataset.shape[1:], default=0)
     by_patches = "vector" not in model.autoencoder.needs and dataset.photos and (
         side >= _LARGEST_WHOLE or (chosen.size is None and _differ_in_size(dataset))
     )  # fmt: skip
     names = [dataset.names[i] for i in held_out.tolist()]
-    owners = dataset.owners
-    groups = numbered([owners[i] for i in held_out[: _MOST_PHOTOS_JUDGED if by_patches else _MOST_JUDGED].tolist()])
     if by_patches and isinstance(dataset, PairedDataset):
         look = _look_of(model.task)
-        return _paired_patches(
-            dataset, (training, validation, held_out), names, groups, model.shape[0], chosen.patch, look
-        )
+        return _paired_patches(dataset, (training, validation, held_out), names, model.shape[0], chosen.patch, look)
     if by_patches:
         codes = model.task.metric == "mse"
-        return _patches(
-            dataset, training, validation, held_out, names, groups, model.shape[0], chosen.patch, codes, seed
-        )
+        return _patches(dataset, training, validation, held_out, names, model.shape[0], chosen.patch, codes, seed)
     source: Any = dataset.source
     if isinstance(dataset, PairedDataset):
         source = PairSource(dataset.source, dataset.targets, _look_of(model.task))
@@ -92,7 +92,6 @@ def split_parts(dataset: Dataset, chosen: FitSettings, model: Model, seed: int) 
         _each(source, some),
         _each(source, held_out) if len(held_out) else [],
         names[:_MOST_JUDGED],
-        groups,
         (len(training), len(validation), len(held_out)),
     )
 
@@ -124,7 +123,6 @@ def _patches(
     validation: Tensor,
     held_out: Tensor,
     names: list[str],
-    groups: Tensor | None,
     channels: int,
     patch: int,
     codes: bool,
@@ -154,19 +152,12 @@ def _patches(
         middles(training[:24]),
         middles(held_out),
         names[:_MOST_PHOTOS_JUDGED],
-        groups,
         (len(training), len(validation), len(held_out)),
     )
 
 
 def _paired_patches(
-    dataset: PairedDataset,
-    sides: tuple[Tensor, Tensor, Tensor],
-    names: list[str],
-    groups: Tensor | None,
-    channels: int,
-    patch: int,
-    look: Any,
+    dataset: PairedDataset, sides: tuple[Tensor, Tensor, Tensor], names: list[str], channels: int, patch: int, look: Any
 ) -> Parts:
     """The same for pairs: both of a pair are cut alike, and what `look` finds is of the whole photograph."""
     training, validation, held_out = (
@@ -183,7 +174,6 @@ def _paired_patches(
         middles(training, 24),
         middles(held_out, _MOST_PHOTOS_JUDGED),
         names[:_MOST_PHOTOS_JUDGED],
-        groups,
         (len(training), len(validation), len(held_out)),
     )
 

@@ -158,11 +158,12 @@ class Asked(NamedTuple):
         from narrows.measuring.proof import MOST, prove, truth_of
 
         try:
-            truth = None if self.truth is None else truth_of(jobs, roots, self.truth)
-            alone = [] if truth is None else [job.shown for job in jobs if job not in truth]
-            if alone:
-                place = printable(self.truth or "")
-                out.note(f"not judged: {place} has none of the name of {len(alone)} of {len(jobs)}, such as {alone[0]}")
+            truth = None
+            if self.truth is not None:
+                truth, place = truth_of(jobs, roots, self.truth), printable(self.truth)
+                if alone := [job.shown for job in jobs if job not in truth]:
+                    some = f"{len(alone)} of {len(jobs)}, such as {alone[0]}"
+                    out.note(f"not judged: {place} has none of the name of {some}")
             with counting(min(MOST, len(jobs) if truth is None else len(truth)), "judging") as tell:
                 proof = prove(
                     jobs, task=task, model=model, truth=truth, strength=strength, options=options,

@@ -58,10 +58,11 @@ def assess(
     looked_at = torch.randperm(len(dataset.source), generator=generator(seed, "looked at"))[:most].sort().values
     x = dataset.source.take(looked_at)
     codes = model.encode(x) if "code" in model.can else None
-    probed = None if labels is None else _probed(model, data, dataset, labels, codes, looked_at.tolist(), seed)
+    every = dataset.owners
+    owners = [every[at] for at in looked_at.tolist()]
+    probed = None if labels is None else _probed(model, data, dataset, labels, codes, looked_at.tolist(), owners, seed)
     likely = log_likelihood(model, x, samples=likelihood, seed=seed) if likelihood else None
-    owners = dataset.owners
-    quality = _quality(model, x, [owners[at] for at in looked_at.tolist()], samples, seed) if samples else None
+    quality = _quality(model, x, owners, samples, seed) if samples else None
     used = code_use(model, codes) if codes is not None and len(codes) > 1 else None
     return Assessment(probed, likely, quality, used, len(x))
 
@@ -80,8 +81,9 @@ def feature_space(examples: Tensor, *, seed: int = 0) -> FeatureSpace:
 
 
 def _probed(
-    model: Model, data: Any, dataset: Dataset, labels: str, codes: Tensor | None, looked_at: list[int], seed: int
-) -> Probe:
+    model: Model, data: Any, dataset: Dataset, labels: str, codes: Tensor | None, looked_at: list[int],
+    owners: list[str], seed: int,
+) -> Probe:  # fmt: skip
     if codes is None:
         raise NotSupported(f"this model's kind, {model.kind}, has no code that labels could be told from")
     every = read_labels(labels, data, dataset)
@@ -91,10 +93,9 @@ def _probed(
         raise BadData(f"{len(known)} examples have a label in {labels}; a probe takes 4 or more")
     learning, judging = split([dataset.keys[looked_at[at]] for at in known], (_JUDGED,))
     here, there = ([known[at] for at in side.tolist()] for side in (learning, judging))
-    owners = dataset.owners
     return probe(
         codes[here], [found[at] for at in here], codes[there], [found[at] for at in there], seed=seed,
-        groups=numbered([owners[looked_at[at]] for at in there]),
+        groups=numbered([owners[at] for at in there]),
     )  # fmt: skip
 
 

@@ -69,6 +69,11 @@ def numbered(owners: Sequence[str]) -> Tensor | None:
     return torch.tensor([number[owner] for owner in owners])
 
 
+def drawn_with(groups: Tensor | None, count: int) -> Tensor:
+    """N: which of 0, 1, ... each of `count` examples is drawn with: its group's, or its own where there are none."""
+    return torch.arange(count) if groups is None else groups.unique(return_inverse=True)[1]
+
+
 def _ratio(means: Tensor) -> Tensor:
     """... 2 -> ..."""
     a, b = means.unbind(-1)
@@ -77,11 +82,9 @@ def _ratio(means: Tensor) -> Tensor:
 
 def _resampled(columns: Tensor, generator: torch.Generator, repeats: int, groups: Tensor | None) -> tuple[Tensor, int]:
     """repeats C: means of N rows (or of groups of rows) drawn with replacement, and how many there are to draw."""
-    sums, sizes = columns.double(), torch.ones(len(columns), dtype=torch.float64)
-    if groups is not None:
-        _, which = torch.unique(groups, return_inverse=True)
-        sizes = torch.bincount(which).double()
-        sums = torch.zeros(len(sizes), columns.shape[1], dtype=torch.float64).index_add(0, which, sums)
+    which = drawn_with(groups, len(columns))
+    sizes = torch.bincount(which).double()
+    sums = torch.zeros(len(sizes), columns.shape[1], dtype=torch.float64).index_add(0, which, columns.double())
     count = len(sums)
     found = []
     for start in range(0, repeats, max(1, _AT_ONCE // max(count, 1))):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from narrows.measuring.intervals import Interval
+from narrows.measuring.intervals import Interval, drawn_with
 from narrows.measuring.metrics import NOTHING
 
 TOLERANCE = 0.05
@@ -227,8 +227,7 @@ def judge_size(
 
 def _redrawn(tried: Sequence[Tried], generator: torch.Generator) -> list[list[float]]:
     """_REPEATS times the mean error of every size, of seeds and examples (or groups of them) drawn with replacement."""
-    groups = torch.arange(tried[0].errors.shape[1]) if tried[0].groups is None else tried[0].groups
-    _, which = torch.unique(groups, return_inverse=True)
+    which = drawn_with(tried[0].groups, tried[0].errors.shape[1])
     count = int(which.max()) + 1
     found = []
     for _ in range(_REPEATS):

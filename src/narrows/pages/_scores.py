@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from narrows.measuring.evaluate import Scored
-from narrows.measuring.intervals import REPEATS, Interval, bootstrap
+from narrows.measuring.intervals import REPEATS, Interval, bootstrap, drawn_with
 from narrows.measuring.judge import Judgement
 from narrows.measuring.metrics import ssim
 from narrows.pages._charts import interval_chart
@@ -144,7 +144,7 @@ def _column_intervals(squares: Tensor, there: Tensor, groups: Tensor | None, see
     """N D and where cells are known -> D means with bootstrap intervals: rows, or groups of them, are drawn once for
     all columns, as how often each was drawn, so that every column costs one product of matrices and not a draw of its
     own."""
-    which = torch.arange(len(squares)) if groups is None else groups.unique(return_inverse=True)[1]
+    which = drawn_with(groups, len(squares))
     random, count = generator(seed, "columns"), int(which.max()) + 1
     squares, there = squares.double() * there, there.double()
     means = []
