@@ -5,7 +5,8 @@
 Both learn from the same 432 photographs of BSDS500 by `narrows.fit(..., task="denoise")`: the one from copies that were
 given noise once, before anything began, and it is not told how much; the twin from the clean ones, with new noise in
 every step. Same net, seed, steps and batches. So that no noise is cut off, files hold v / 2 + 1/4 in 16 bits; the
-photographs that judge are scaled alike. Noise and PSNR as in denoise.py; the same command goes on where it stopped.
+photographs that judge are scaled alike. Noise and PSNR as in denoise.py; the same command goes on where it stopped. With
+--only the twins can be trained beside each other.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ def main() -> None:
         "--learn-from", help="instead of what the program chooses: recorrupted, neighbours, blind_spots"
     )
     parser.add_argument("--batch", type=int, default=16, help="patches a step")
+    parser.add_argument("--only", choices=("noisy", "clean"), help="train this one and judge nothing")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
@@ -79,14 +81,18 @@ def main() -> None:
         "held_out": 0.02, "validation": 0.03, "weight_decay": 1e-5,
     }  # fmt: skip
     rows, scores = [], {}
-    judging = pictures(data)["Kodak24"]
+    judging = [] if args.only else pictures(data)["Kodak24"]
     for name, sigma, own in (
         ("noisy", SIGMA, {"learn_from": args.learn_from}),
         ("clean", 0, {"options": {"level": SIGMA * _SCALE}}),
     ):
+        if args.only not in (None, name):
+            continue
         run = args.out / f"{name}-{args.learn_from or 'auto'}-{args.seed}" if sigma else args.out / f"clean-{args.seed}"
         if not (run / WEIGHTS).exists():
             narrows.fit(lay_out(files, args.out / f"{name}-pictures", sigma), out=run, progress=_told, **own, **same)
+        if args.only:
+            return
         model = load(run)
         scores[name] = np.array([psnr(restored(model, noisy(clean, SIGMA)), clean) for clean in judging])
         rows.append({
