@@ -583,3 +583,21 @@ def test_a_jpeg_is_never_stored_more_coarsely_than_at_quality_95(tmp_path, quali
         assert (after.quantization == before.quantization) == kept
         assert max(after.quantization[0]) <= 12
         assert np.abs(np.asarray(after, float) - better).mean() < 4.5
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_picture_is_grey_where_all_three_channels_agree_everywhere(dtype):
+    array = np.repeat(np.random.default_rng(0).integers(0, 200, (600, 7, 1)), 3, 2).astype(dtype)
+    if dtype == np.float32:
+        array[3, 2] = np.nan
+
+    def photo(array, high=(255.0, 255.0, 255.0)):
+        channels = array.shape[2]
+        return Photo(array, np.zeros(channels), np.array(high[:channels]))
+
+    assert photo(array).is_grey
+    assert not photo(array, (255.0, 255.0, 254.0)).is_grey, "the same number means another light in one of them"
+    assert not photo(array[..., :1]).is_grey and not photo(array[..., :2]).is_grey
+    last = array.copy()
+    last[599, 6, 1] += 1
+    assert not photo(last).is_grey

@@ -152,6 +152,16 @@ def test_noise_has_the_level_that_was_asked_for_and_repeats_with_its_seed():
     torch.testing.assert_close((found - grey).flatten(1).std(1), level, rtol=0.03, atol=1e-6)
 
 
+@pytest.mark.parametrize("noise", [add_noise, camera_noise])
+def test_a_grey_picture_in_three_channels_gets_the_same_noise_in_all(noise):
+    random = torch.Generator().manual_seed(0)
+    grey, coloured = (torch.rand((2, n, 24, 20), generator=random).expand(-1, 3, -1, -1) for n in (1, 3))
+    found = noise(torch.cat([grey, coloured]), torch.full((4,), 0.1), random)
+    apart = (found - found[:, :1]).flatten(1).abs().amax(1)
+    assert apart[:2].max() < 1e-6 and apart[2:].min() > 0.1
+    assert (found[:2] - grey).std() > 0.05
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_noise_of_cameras_has_its_level_in_brightness_and_neighbors_share_it(channels):
     grey = torch.full((64, channels, 48, 60), 0.5)
@@ -166,8 +176,8 @@ def test_noise_of_cameras_has_its_level_in_brightness_and_neighbors_share_it(cha
 
 
 def test_noise_of_cameras_lies_in_blotches_where_it_is_of_colour():
-    grey = torch.full((64, 3, 48, 60), 0.5)
-    found = camera_noise(grey, torch.full((64,), 0.1), torch.Generator().manual_seed(0)) - grey
+    flat = torch.tensor([0.5, 0.5, 0.49])[:, None, None].expand(64, -1, 48, 60)
+    found = camera_noise(flat, torch.full((64,), 0.1), torch.Generator().manual_seed(0)) - flat
     red = found[:, 0] - found.mul(torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1)
     assert _beside(red).min() > 0.5, "neighbors have different colours"
     assert red.std() < 0.1, "more noise of colour than of brightness"

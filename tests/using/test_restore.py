@@ -16,7 +16,7 @@ from narrows.model.folder import save
 from narrows.model.model import Model
 from narrows.using.laying import WAYS, lay, lay_back
 from narrows.using.loaded import LoadedModel
-from narrows.using.restore import restore_photo, restore_tensor
+from narrows.using.restore import restore_file, restore_photo, restore_tensor
 
 
 @pytest.fixture(scope="module")
@@ -286,6 +286,36 @@ def test_the_task_name_alone_takes_the_shipped_model_for_the_channels(tmp_path, 
     for channels, model in ((1, grey), (3, colour)):
         picture = drawn(16, 16, channels)
         assert np.array_equal(narrows.restore(picture), narrows.restore(picture, model=model))
+
+
+def test_a_grey_picture_saved_as_a_colour_one_is_the_grey_models(tmp_path, monkeypatch, grey, colour, drawn):
+    save(grey, tmp_path / "denoise-grey")
+    save(colour, tmp_path / "denoise-colour")
+    monkeypatch.setattr(zoo, "_WEIGHTS", tmp_path)
+    one = drawn(40, 24)
+    three = np.repeat(one, 3, 2)
+    wanted = np.repeat(narrows.restore(one, model=grey), 3, 2)
+    assert np.array_equal(narrows.restore(three), wanted)
+    assert np.array_equal(narrows.restore([three, three])[1], wanted)
+    Image.fromarray(three).save(tmp_path / "three.png")
+    narrows_restored = restore_file(tmp_path / "three.png", tmp_path / "better.png", task="denoise")
+    assert np.array_equal(np.asarray(Image.open(narrows_restored)), wanted)
+    three[39, 23, 2] ^= 1  # one value of one pixel is another colour's
+    assert np.array_equal(narrows.restore(three), narrows.restore(three, model=colour))
+
+
+def test_where_all_channels_agree_one_passes_for_all(grey, monkeypatch):
+    rows = []
+    forward = type(grey.autoencoder).restore
+
+    def counted(self, x):
+        rows.append(len(x))
+        return forward(self, x)
+
+    monkeypatch.setattr(type(grey.autoencoder), "restore", counted)
+    pixels = torch.rand((1, 1, 20, 24), generator=torch.Generator().manual_seed(2)).expand(-1, 3, -1, -1)
+    found = restore_tensor(grey, pixels)
+    assert rows == [1] and torch.equal(found, restore_tensor(grey, pixels[:, :1]).expand(-1, 3, -1, -1))
 
 
 def test_a_task_that_nobody_knows_is_named(drawn):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import mmap
 import os
 import threading
@@ -33,6 +34,8 @@ _PERCENTILES = (0.1, 99.9)
 """Of a channel's measured values, to be 0 and 1."""
 _OF_CHANNELS = ("photometric", "extra", "alpha", "planar", "inks")
 """What a look says of its channels, which does not hold for others."""
+_ROWS = 256
+"""Looked at together, of a picture that need not be in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,21 @@ class Photo:
         """(C, H, W)."""
         height, width, channels = self.array.shape
         return channels, height, width
+
+    @functools.cached_property
+    def is_grey(self) -> bool:
+        """Whether a file of three channels holds the same in all of them: a grey picture, saved as a colour one."""
+        if self.shape[0] != 3 or not (np.ptp(self.low) == np.ptp(self.high) == 0):
+            return False
+        for start in range(0, self.shape[1], _ROWS):
+            rows = self.array[start : start + _ROWS]
+            alike = all(
+                np.array_equal(rows[..., 0], rows[..., one], equal_nan=rows.dtype.kind == "f") for one in (1, 2)
+            )
+            let_go(self.array)
+            if not alike:
+                return False
+        return True
 
     def tensor(self, rows: slice = slice(None), cols: slice = slice(None)) -> Tensor:
         """C h w, float32, 0 to 1 (measured values of a float file may lie outside). Only this window is converted.

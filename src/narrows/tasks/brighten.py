@@ -15,7 +15,7 @@ from torch import Tensor
 
 from narrows._contract import AbstractTask, Batch, Step, Window
 from narrows._errors import BadOption
-from narrows.nn.degrade import add_noise, draw
+from narrows.nn.degrade import add_noise, draw, white
 
 _GAMMA, _OFFSET, _PHOTONS = 3.0, 0.02, 0.01
 """Largest exponent; largest offset; largest variance of photon noise, at full light."""
@@ -93,8 +93,7 @@ def darken(
     standard deviation; all B."""
     each = (slice(None), None, None, None)
     light = gain[each] * pictures.clamp(0, 1) ** gamma[each] + offset[each]
-    drawn = torch.randn(pictures.shape, generator=generator, dtype=pictures.dtype, device=pictures.device)
-    seen = light + (photons[each] * light).sqrt() * drawn
+    seen = light + (photons[each] * light).sqrt() * white(light, generator)
     return (add_noise(seen, sensor, generator).clamp(0, 1) * 255).round() / 255
 
 

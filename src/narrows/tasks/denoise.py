@@ -19,7 +19,7 @@ from torch import Tensor
 
 from narrows._contract import AbstractTask, Batch, Step, Traces
 from narrows._errors import BadOption, UnknownName
-from narrows.nn.degrade import camera_noise, draw
+from narrows.nn.degrade import camera_noise, draw, white
 from narrows.nn.jpeg import BLOCK, jpeg
 from narrows.tasks import _without_truth
 
@@ -107,7 +107,7 @@ class Denoise(AbstractTask):
         if self.learn_from == "like":
             spread = self._measured(pictures, step.generator)
             level = spread.square().mean((1, 2, 3), keepdim=True).sqrt()
-        noisy = pictures + spread * torch.randn(pictures.shape, **how)
+        noisy = pictures + spread * white(pictures, step.generator)
         few = round(self.camera * len(pictures))
         if few:
             noisy[:few] = _from_a_camera(pictures[:few], step.generator)

@@ -48,7 +48,7 @@ def doubt(
     are looked at anyhow. Raises NotSupported for tasks that have an exact formula, and for models of pictures of one
     size.
     """
-    use = model_with_doubt(task, photo.shape[0], model)
+    use = model_with_doubt(task, 1 if photo.is_grey else photo.shape[0], model)
 
     def own(rows: slice, cols: slice) -> Tensor:
         return photo.tensor(rows, cols)[None]
@@ -76,5 +76,5 @@ def doubt(
     def put(part: Tensor, rows: slice, cols: slice) -> None:
         found[rows, cols] = part[0].mean(0)
 
-    in_tiles(way._replace(through=through), photo.shape[0], size, window, put, _TILE, options)
+    in_tiles(way._replace(through=through), photo.shape[0], size, window, put, _TILE, options, alike=photo.is_grey)
     return found

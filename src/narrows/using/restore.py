@@ -62,7 +62,7 @@ def restore(
         alpha=not isinstance(given, Model) or given.shape[0] not in (2, 4),
         verb=task if given is None else "restore --model DIR",
     )
-    chosen = given or model_for(task, pixels.shape[1])
+    chosen = given or model_for(task, 1 if _is_grey(pixels) else pixels.shape[1])
     if strength == 0 and task_of(chosen).scale == 1 and not _reshapes(chosen):
         return copy.deepcopy(picture)  # in whatever precision and mode it came: `pixels` are single floats
     return back(restore_tensor(chosen, pixels, strength=strength, careful=careful, engine=engine, **options))
@@ -99,7 +99,7 @@ def restore_tensor(
         out[..., rows, cols] = part if strength == 1 else _blend(window(rows, cols), part, strength)
 
     way = way_of(model, pixels.shape[1], size, engine, options, careful=careful)
-    in_tiles(way, pixels.shape[1], size, window, put, tile, options)
+    in_tiles(way, pixels.shape[1], size, window, put, tile, options, alike=_is_grey(pixels))
     return out.clamp_(0, 1)
 
 
@@ -139,7 +139,7 @@ def restore_photo(
         result.put(out, part[0], rows, cols)
 
     way = way_of(model, photo.shape[0], size, engine, options, careful=careful)
-    in_tiles(way, photo.shape[0], size, window, put, tile, options)
+    in_tiles(way, photo.shape[0], size, window, put, tile, options, alike=photo.is_grey)
     return result.with_array(out)
 
 
@@ -156,7 +156,7 @@ def restore_file(
     """One file to another, in the same format with everything it carried, and all of its pages."""
 
     def better(photo: Photo, into: np.ndarray | None = None) -> Photo:
-        use = model_for(task, photo.shape[0], model)
+        use = model_for_photo(task, photo, model)
         return restore_photo(use, photo, strength=strength, into=into, **options)
 
     found = open_picture(path)
@@ -198,6 +198,17 @@ def model_for(task: str, channels: int, model: Any = None) -> Model | AbstractTa
             fresh.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         _loaded[path] = fresh
     return _loaded[path]
+
+
+def model_for_photo(task: str, photo: Photo, model: Any = None) -> Model | AbstractTask:
+    """The same for a photo: a grey picture that was saved as a colour one is the grey model's. A net that knows colour
+    takes its noise, which is one and the same in all channels, for detail (docs/log.md)."""
+    return model_for(task, 1 if photo.is_grey else photo.shape[0], model)
+
+
+def _is_grey(pixels: Tensor) -> bool:
+    """Whether pictures of three channels have the same in all of them."""
+    return pixels.shape[1] == 3 and bool((pixels == pixels[:, :1]).all())
 
 
 @torch.no_grad()
@@ -338,20 +349,25 @@ def in_tiles(
     put: Callable[[Tensor, slice, slice], None],
     tile: int,
     options: dict[str, Any],
+    alike: bool = False,
 ) -> None:
-    """`window` gives pixels of the picture, `put` takes results; one tile after the other."""
+    """`window` gives pixels of the picture, `put` takes results; one tile after the other. Where all channels are
+    `alike` and would pass one by one, one passes for all."""
     if way.channels not in (1, 3, channels):
         raise BadData(
             f"a picture of {channels} channels came; this model takes {way.channels}: convert it, or take a grey model"
         )
-    together = channels if channels == way.channels else 1
+    alike = alike and channels != way.channels
+    given = 1 if alike else channels
+    together = given if given == way.channels else 1
     for one in tiles(size[0], size[1], stride=way.stride, reach=way.reach, tile=tile):
-        seen = window(one.seen_rows, one.seen_cols)
+        seen = window(one.seen_rows, one.seen_cols)[:, :given]
         batch = seen.reshape(-1, together, *seen.shape[2:]).expand(-1, way.channels, -1, -1)
-        found = way.through(batch, one, _for_tile(options, one, way.stride, channels // together))
+        found = way.through(batch, one, _for_tile(options, one, way.stride, given // together))
         if together < way.channels:
             found = found.mean(1, keepdim=True)
-        put(found.reshape(len(seen), channels, *found.shape[2:]), one.rows, one.cols)
+        found = found.reshape(len(seen), given, *found.shape[2:])
+        put(found.expand(-1, channels, -1, -1) if alike else found, one.rows, one.cols)
 
 
 def _for_tile(options: dict[str, Any], one: Tile, stride: int, copies: int) -> dict[str, Any]:
