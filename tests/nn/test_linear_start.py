@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 from narrows._contract import DataFacts, Pairs, Step
 from narrows._errors import BadOption
 from narrows.model.build import make
+from narrows.nn.beside import BesideLinear
 from narrows.nn.linear_start import principal
 
 
@@ -134,15 +135,65 @@ def test_another_start_is_refused():
         make(shape=(4,), kind="undercomplete", architecture="mlp", options={"start": "pca"})
 
 
+def pictures(count=60, channels=1, side=8):
+    return torch.rand((count, channels, side, side), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def told(rows, **more):
+    return DataFacts(len(rows), rows.mean(0), rows, torch.Generator().manual_seed(0), rows, **more)
+
+
+@pytest.mark.parametrize("kind", ["undercomplete", "contractive", "wae", "variational", "iwae"])
 @pytest.mark.parametrize("architecture", ["conv", "resnet"])
-def test_convolutions_begin_as_they_are_drawn(architecture):
-    rows = torch.rand((20, 1, 8, 8), generator=torch.Generator().manual_seed(0))
-    net = make(shape=(1, 8, 8), kind="undercomplete", architecture=architecture, code_size=4).autoencoder
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    net.start(DataFacts(20, rows.mean(0), rows, torch.Generator(), rows))
-    assert {n for n, value in net.state_dict().items() if not torch.equal(value, before[n])} == {
-        "offset", "encoder.mean",
-    }  # fmt: skip
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 5)])
+def test_convolutions_begin_exactly_at_pca_by_the_map_beside_them(architecture, kind, shape):
+    random = torch.Generator().manual_seed(0)
+    rows = 0.5 + 0.02 * torch.randn((90, *shape), generator=random, dtype=torch.float64)
+    net = make(shape=shape, kind=kind, architecture=architecture, code_size=4, n_nodes=4).autoencoder.double()
+    net.start(told(rows))
+    assert error(net, rows) == pytest.approx(principal(rows.flatten(1), 4).rest, rel=1e-3)
+
+
+@pytest.mark.parametrize("architecture", ["conv", "resnet"])
+def test_every_layer_of_silent_convolutions_learns_from_the_second_step_on(architecture):
+    rows = pictures().float()
+    net = make(shape=(1, 8, 8), kind="undercomplete", architecture=architecture, code_size=4, n_nodes=4).autoencoder
+    net.start(told(rows))
+    steps = torch.optim.SGD(net.parameters(), 0.1)
+    for _ in range(2):
+        steps.zero_grad()
+        (net.restore(rows) - rows).square().mean().backward()
+        steps.step()
+    assert [name for name, one in net.named_parameters() if not one.grad.any()] == []
+
+
+@pytest.mark.parametrize("architecture", ["conv", "resnet"])
+def test_convolutions_begin_as_they_are_drawn_where_they_are_told_to_or_the_kind_does_not_begin_at_pca(architecture):
+    rows = pictures().float()
+    for kind, options in (("undercomplete", {"start": "random"}), ("sparse", {})):
+        made = make(shape=(1, 8, 8), kind=kind, architecture=architecture, code_size=4, options=options)
+        net = made.autoencoder
+        before = {name: value.clone() for name, value in net.state_dict().items()}
+        beside = {name for name in before if "linear" in name}
+        assert bool(beside) == (kind == "sparse") and not any(before[name].any() for name in beside)
+        net.start(told(rows))
+        changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+        assert changed == {"offset", "encoder.mean"}
+
+
+def test_a_map_that_would_be_too_large_is_left_out_and_so_is_one_beside_nothing():
+    def beside(**net):
+        made = make(kind="undercomplete", architecture="conv", **net).autoencoder
+        return [isinstance(one, BesideLinear) for one in (made.encoder[0], made.decoder)]
+
+    assert beside(shape=(3, 128, 128), code_size=128) == [True, True]
+    assert beside(shape=(3, 512, 512), code_size=128) == [False, False]
+    assert beside(shape=(1, 8, 8), code_size=4, n_layers=1) == [False, False]
+
+
+def test_codes_at_every_place_of_a_picture_have_no_map_beside_them():
+    made = make(shape=(1, 8, 8), kind="vqvae", architecture="conv").autoencoder
+    assert not any(isinstance(part, BesideLinear) for part in made.modules())
 
 
 def test_channels_beside_the_picture_are_not_in_the_code_at_first():

@@ -1,7 +1,8 @@
 """Convolution blocks and pooling on the way down, upsampling and convolution blocks on the way up.
 
 What the textbooks draw: the channels double while the picture halves. A vector code ends in one fully connected
-layer; a grid code keeps its place in the picture and comes from a 1x1 convolution.
+layer, and a linear map that begins at PCA lies beside the convolutions; a grid code keeps its place in the picture and
+comes from a 1x1 convolution.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from narrows._contract import AbstractArchitecture, Plan
+from narrows._contract import Plan
 from narrows.architectures._plans import doubling, widths_from
+from narrows.architectures._starts import LinearStart
 from narrows.nn.blocks import Centred
 
 _SMALLEST_SIDE = 4
@@ -20,8 +22,12 @@ _FIRST = 16
 """In the same minutes on a processor nets of 32 had a fifth to two fifths more error (docs/log.md, 2026-11-28)."""
 
 
-class Conv(AbstractArchitecture):
-    """Each layer before the code is a 3x3 convolution, ReLU and 2x2 max pooling; `n_nodes` names its channels."""
+class Conv(LinearStart):
+    """Each layer before the code is a 3x3 convolution, ReLU and 2x2 max pooling; `n_nodes` names its channels.
+
+    `start`: `linear` puts a linear map of the whole picture beside the convolutions, each way, where a code is one
+    vector; where the kind's code allows it, that begins at PCA. `random` is the convolutions alone.
+    """
 
     offers = frozenset({"vector", "grid"})
     accepts = frozenset({"picture"})
@@ -62,7 +68,8 @@ class Conv(AbstractArchitecture):
         if grid:
             return Centred((channels, 1, 1), *blocks, nn.Conv2d(n_in, n_out, 1))
         height, width = halved_sizes(self.shape, len(self.n_nodes))[-1]
-        return Centred((channels, 1, 1), *blocks, nn.Flatten(), nn.Linear(n_in * height * width, n_out))
+        blocks += [nn.Flatten(), nn.Linear(n_in * height * width, n_out)]
+        return self.from_picture(n_out, blocks)
 
     def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
         sizes = halved_sizes(self.target_shape, len(self.n_nodes))
@@ -87,7 +94,7 @@ class Conv(AbstractArchitecture):
                 blocks += [nn.Conv2d(self.n_nodes[0], n_out, 3, padding=1)]
             else:
                 blocks += [_kaiming(nn.Conv2d(self.n_nodes[level], n_out, 3, padding=1)), nn.ReLU(inplace=True)]
-        return nn.Sequential(*first, *blocks)
+        return nn.Sequential(*first, *blocks) if grid else self.to_picture(n_in, [*first, *blocks])
 
 
 class Upsample(nn.Module):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Any, Literal
 
 from torch import nn
 
-from narrows._contract import AbstractArchitecture, Plan
+from narrows._contract import Plan
 from narrows._errors import BadOption
 from narrows.architectures._plans import halving, widths_from
+from narrows.architectures._starts import LinearStart
 from narrows.nn.blocks import Centred
 from narrows.nn.linear_start import mark_linear
 
@@ -24,7 +24,7 @@ _MANY_VALUES = 4096
 _NARROWEST_FIRST = 64
 
 
-class MLP(AbstractArchitecture):
+class MLP(LinearStart):
     """`n_nodes` halve from layer to layer on the way to the code; the decoder mirrors them.
 
     `start`: `linear` begins, where the kind's code allows it, at PCA (as much of it as half of the narrowest layer has
@@ -33,13 +33,6 @@ class MLP(AbstractArchitecture):
 
     offers = frozenset({"vector"})
     accepts = frozenset({"picture", "table"})
-
-    def __init__(self, *, start: Literal["linear", "random"] = "linear", **net: Any) -> None:
-        """`net`: as every architecture takes it."""
-        super().__init__(**net)
-        if start not in ("linear", "random"):
-            raise BadOption(f"start={start!r}; it takes linear or random: --set start=linear")
-        self.start = start
 
     @classmethod
     def plan(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from narrows._contract import AbstractArchitecture, Plan
+from narrows._contract import Plan
+from narrows.architectures._starts import LinearStart
 from narrows.architectures.conv import halved_sizes, plan_of_halvings
 from narrows.nn.blocks import Centred, PixelShuffleUp, ResidualBlock, down
 
@@ -15,8 +16,8 @@ _FIRST = 16
 """In two minutes on a processor nets of 32 had four times the error (docs/log.md, 2026-11-28)."""
 
 
-class ResNet(AbstractArchitecture):
-    """Each layer before the code is a strided convolution with a residual block behind it."""
+class ResNet(LinearStart):
+    """Each layer before the code is a strided convolution with a residual block behind it. `start` is as for `conv`."""
 
     offers = frozenset({"vector", "grid"})
     accepts = frozenset({"picture"})
@@ -55,7 +56,7 @@ class ResNet(AbstractArchitecture):
         if grid:
             return Centred((channels, 1, 1), *modules, nn.Conv2d(n_in, n_out, 1))
         height, width = halved_sizes(self.shape, len(self.n_nodes))[-1]
-        return Centred((channels, 1, 1), *modules, nn.Flatten(), nn.Linear(n_in * height * width, n_out))
+        return self.from_picture(n_out, [*modules, nn.Flatten(), nn.Linear(n_in * height * width, n_out)])
 
     def decoder(self, n_in: int, grid: bool = False) -> nn.Module:
         sizes = halved_sizes(self.target_shape, len(self.n_nodes))
@@ -73,7 +74,7 @@ class ResNet(AbstractArchitecture):
             modules += [] if grid else [_Crop(sizes[level])]
         if self.n_nodes:
             modules += [nn.ReLU(inplace=True), nn.Conv2d(self.n_nodes[0], self.target_shape[0], 3, padding=1)]
-        return nn.Sequential(*modules)
+        return nn.Sequential(*modules) if grid else self.to_picture(n_in, modules)
 
 
 class _PadToEven(nn.Module):

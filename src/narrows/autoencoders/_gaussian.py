@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows._contract import AbstractArchitecture, AbstractAutoencoder, DataFacts, Step
-from narrows.nn.linear_start import begin_at_pca
+from narrows.nn.linear_start import begin_at_pca, linears
 from narrows.nn.losses import AbstractLoss
 
 _LEAST_REST = 1e-4
@@ -80,7 +80,7 @@ class GaussianCode(AbstractAutoencoder):
                 rest = torch.tensor(found.rest).clamp_min(_LEAST_REST)
                 self.log_scale.copy_(0.5 * rest.log())
             told = found.variances / rest
-            last = list(self.encoder)[-1]  # type: ignore[arg-type]
+            last = linears(self.encoder)[-1]
             last.bias[self.code_size :][: len(told)] = -torch.log1p(told)
 
     def encode(self, x: Tensor) -> Tensor:

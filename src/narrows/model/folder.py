@@ -30,6 +30,8 @@ _COMING = ".model.json.coming"
 """The card of the model that is about to take another's place."""
 _CENTRED, _CENTRE = 2, "encoder.mean"
 """The first format in which encoders hold the mean of their inputs; before, it is 0."""
+_BESIDE = 3
+"""The first format in which convolutions may have a linear map beside them; before, they have none."""
 
 
 def to_bytes(model: Model) -> bytes:
@@ -150,6 +152,8 @@ def _in_order(data: bytes) -> bytes:
 
 
 def _filled(card: dict[str, Any], tensors: dict[str, Tensor], where: str) -> Model:
+    if card["format"] < _BESIDE and card["architecture"]["name"] in ("conv", "resnet"):
+        card["architecture"]["options"].setdefault("start", "random")
     try:
         with torch.device("meta"):
             model = build(card)

@@ -2,7 +2,8 @@
 
 An activation with act(x) - act(-x) = x (SiLU, ReLU) lets two nodes carry one linear value through any number of layers,
 exactly. So a fully connected net of the usual shape can begin as any linear map that half of its narrowest layer has
-room for, its other nodes drawn at random and not yet heard. The pairs are those of Balduzzi et al. 2017, "The shattered
+room for, its other nodes drawn at random and not yet heard; convolutions have a linear map beside them (`nn.beside`)
+and begin unheard as a whole. The pairs are those of Balduzzi et al. 2017, "The shattered
 gradients problem", arXiv:1702.08591; beginning at PCA: Seuret et al. 2017, arXiv:1702.00177.
 """
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows._contract import AbstractAutoencoder, DataFacts
+from narrows.nn.beside import BesideLinear
 
 _FLATTEST = 0.05
 """Least slope of a link that the decoder makes up for: the sigmoid has 0.25 in the middle, 0 at black and white."""
@@ -51,13 +53,13 @@ def principal(rows: Tensor, most: int) -> Principal:
 
 def begin_at_pca(of: AbstractAutoencoder, facts: DataFacts, *, even: bool = True) -> Principal | None:
     """Let `of.decoder(of.encoder(x)) + of.offset` begin as PCA of what should come out, as far as the layers are wide
-    enough, and return what they carry; None, and nothing is done, where either is not marked by `mark_linear`, or
-    what goes in is no state of what comes out, or a layer of one node has no room for two.
+    enough, and return what they carry; None, and nothing is done, where either has no linear start (`mark_linear`,
+    `nn.beside`), or what goes in is no state of what comes out, or a layer of one node has no room for two.
 
     The code's values have a variance of 1 on average (`even`) or each. Outputs of the encoder beyond the code begin at
     0.
     """
-    encoder, decoder = _linears(of.encoder), _linears(of.decoder)  # type: ignore[arg-type]
+    encoder, decoder = linears(of.encoder), linears(of.decoder)  # type: ignore[arg-type]
     if not encoder or not decoder or facts.targets is None or not facts.same:
         return None
     targets, code_size = facts.targets.flatten(1), decoder[0].in_features
@@ -77,6 +79,9 @@ def begin_at_pca(of: AbstractAutoencoder, facts: DataFacts, *, even: bool = True
     up = found.directions * scale / slope.clamp_min(_FLATTEST)[:, None]
     _carry(encoder, down.T, torch.eye(encoder[-1].out_features, len(scale)).to(up))
     _carry(decoder, torch.eye(len(scale), code_size).to(up), up)
+    for part in of.modules():
+        if isinstance(part, BesideLinear):
+            part.silence()
     return found
 
 
@@ -86,10 +91,12 @@ def mark_linear(stack: nn.Sequential) -> None:
     stack.begins_linear = True  # type: ignore[assignment]
 
 
-def _linears(module: nn.Module) -> list[nn.Linear]:
-    """The layers of a stack that may begin as a linear map, in order; none of any other."""
-    marked = getattr(module, "begins_linear", False)
-    return [part for part in module.children() if isinstance(part, nn.Linear)] if marked else []
+def linears(module: nn.Module) -> list[nn.Linear]:
+    """The layers of a net that may begin as a linear map, in order; none of any other."""
+    for part in module.modules():
+        if getattr(part, "begins_linear", False):
+            return [layer for layer in part.children() if isinstance(layer, nn.Linear)]
+    return []
 
 
 @torch.no_grad()
