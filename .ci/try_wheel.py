@@ -1,4 +1,5 @@
-"""The installed wheel does the everyday thing: `narrows denoise` makes a noisy photograph better, file to file.
+"""The installed wheel does the everyday things: `narrows denoise` makes a noisy photograph better, file to file, and
+`narrows fit` learns to from pieces of one, and judges, with nothing but what the wheel asks for.
 
 Run by `.ci/run` in an empty environment and an empty folder; the argument is the checkout, which must not be in use.
 """
@@ -49,6 +50,13 @@ def main() -> None:
     print(f"photograph with noise {NOISE:g}: {before:.2f} dB before, {after:.2f} dB after")
     if better.shape != clean.shape or better.dtype != np.uint8 or after < before:
         raise SystemExit("the wheel's denoiser does not improve the photograph")
+    pieces = Path("pieces")
+    pieces.mkdir()
+    for number, start in enumerate(range(0, 448, 64)):
+        Image.fromarray(clean[start : start + 64, 200:264]).save(pieces / f"{number}.png")
+    run("narrows", "fit", "pieces", "--task", "denoise", "--n-nodes", "8", "--steps", "5", "--out", "own")
+    run("narrows", "fit", "pieces", "--steps", "5", "--out", "code")
+    run("narrows", "evaluate", "code", "pieces")
 
 
 if __name__ == "__main__":

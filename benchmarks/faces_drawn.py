@@ -30,7 +30,7 @@ from narrows.using.sample import fit_prior
 
 CHOSEN: dict[str, Any] = {
     "kind": "variational", "architecture": "conv", "n_nodes": 32, "code_size": 64, "steps": 1500, "batch_size": 64,
-    "mirror": True, "shift": 2,
+    "mirror": True, "shift": 2, "options": {"start": "random"},
 }  # fmt: skip
 PRIORS = {"normal": {}, "mixture": {"components": 8}, "flow": {}}
 COUNT = 64

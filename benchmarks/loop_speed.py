@@ -45,7 +45,9 @@ EPOCHS = 10
 
 def build(architecture: str) -> nn.Module:
     """The net of a row."""
-    named: dict[str, Any] = {"n_nodes": (512, 256) if architecture == "mlp" else 32}
+    named: dict[str, Any] = {"n_nodes": (512, 256)}
+    if architecture == "conv":
+        named = {"n_nodes": 32, "options": {"start": "random"}}
     return make(
         shape=(1, 28, 28), kind="undercomplete", architecture=architecture, code_size=32, loss="mse", **named
     ).autoencoder

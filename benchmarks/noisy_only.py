@@ -5,8 +5,8 @@
 Both learn from the same 432 photographs of BSDS500 by `narrows.fit(..., task="denoise")`: the one from copies that were
 given noise once, before anything began, and it is not told how much; the twin from the clean ones, with new noise in
 every step. Same net, seed, steps and batches. So that no noise is cut off, files hold v / 2 + 1/4 in 16 bits; the
-photographs that judge are scaled alike. Noise and PSNR as in denoise.py; the same command goes on where it stopped. With
---only the twins can be trained beside each other.
+photographs that judge are scaled alike. Noise and PSNR as in denoise.py; the same command goes on where it stopped.
+With --only the twins can be trained beside each other.
 """
 
 from __future__ import annotations

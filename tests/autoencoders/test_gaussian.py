@@ -16,7 +16,7 @@ def pictures(count=40, side=8):
 
 
 def started(examples, **settings):
-    model = make(architecture="conv", code_size=2, loss="mse", **settings)
+    model = make(architecture="conv", code_size=2, loss="mse", options={"start": "random"}, **settings)
     step = Step(0, 1, len(examples), torch.Generator().manual_seed(0))
     model.autoencoder.start(model.facts(examples, len(examples), step))
     return model.autoencoder.log_scale.exp()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import signal
 
@@ -463,3 +464,9 @@ def test_the_net_restores_where_its_weights_are_for_a_task_that_works_elsewhere(
     stepper.module.to("meta")  # stands for any device beside the processor
     assert stepper.restore(torch.ones((2, WIDTH), dtype=torch.float64)).device.type == "cpu"
     assert stepper.module.came == ("meta", torch.float32)
+
+
+def test_what_the_loop_is_built_on_gives_no_advice_of_its_own():
+    learn(steps=2)
+    advice = logging.getLogger("lightning_fabric.utilities.rank_zero")  # which a handler shows to users
+    assert not advice.isEnabledFor(logging.INFO) and advice.isEnabledFor(logging.WARNING)

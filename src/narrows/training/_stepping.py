@@ -6,6 +6,7 @@ Nothing here knows how long a run is, where it saves or what happens when a step
 from __future__ import annotations
 
 import functools
+import logging
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
@@ -60,6 +61,8 @@ class Stepper:
     ) -> None:
         from lightning_fabric import Fabric  # costs more than torch itself
 
+        # Beside a GPU it says how to set torch's precision, which `precision` here does.
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         self.module, self.supply, self.config, self.smaller = module, supply, config, smaller
         self._ahead: Ahead | None = None
         self.resize(batch_size)
