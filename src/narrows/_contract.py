@@ -8,8 +8,9 @@ B D.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -196,6 +197,9 @@ class AbstractAutoencoder(Trainable):
 
     may_be_wider: ClassVar[bool] = False
     """True where a code of more values than the input makes sense: something else than its width narrows it."""
+
+    net_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """What options of an architecture are for this kind unless said otherwise, where it has options of these names."""
 
     link: ClassVar[str] = "sigmoid"
     """How the decoder of *pictures* ends: "sigmoid", or "identity" for nets that add to their input and

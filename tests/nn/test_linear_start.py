@@ -168,17 +168,28 @@ def test_every_layer_of_silent_convolutions_learns_from_the_second_step_on(archi
 
 
 @pytest.mark.parametrize("architecture", ["conv", "resnet"])
-def test_convolutions_begin_as_they_are_drawn_where_they_are_told_to_or_the_kind_does_not_begin_at_pca(architecture):
+@pytest.mark.parametrize(
+    ("kind", "options", "maps"),
+    [
+        ("undercomplete", {"start": "random"}, False),
+        ("sparse", {}, False),
+        ("hierarchical", {}, False),
+        ("sparse", {"start": "linear"}, True),
+    ],
+)
+def test_convolutions_begin_as_drawn_where_that_is_asked_for_or_the_kind_does_not_begin_at_pca(
+    architecture, kind, options, maps
+):
     rows = pictures().float()
-    for kind, options in (("undercomplete", {"start": "random"}), ("sparse", {})):
-        made = make(shape=(1, 8, 8), kind=kind, architecture=architecture, code_size=4, options=options)
-        net = made.autoencoder
-        before = {name: value.clone() for name, value in net.state_dict().items()}
-        beside = {name for name in before if "linear" in name}
-        assert bool(beside) == (kind == "sparse") and not any(before[name].any() for name in beside)
-        net.start(told(rows))
-        changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
-        assert changed == {"offset", "encoder.mean"}
+    made = make(shape=(1, 8, 8), kind=kind, architecture=architecture, code_size=4, options=options)
+    net = made.autoencoder
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    beside = {name for name in before if "linear" in name}
+    assert bool(beside) == maps and not any(before[name].any() for name in beside)
+    assert made.card["architecture"]["options"]["start"] == ("linear" if maps else "random")
+    net.start(told(rows))
+    changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"offset", "encoder.mean", *({"log_scale"} if kind == "hierarchical" else ())}
 
 
 def test_a_map_that_would_be_too_large_is_left_out_and_so_is_one_beside_nothing():

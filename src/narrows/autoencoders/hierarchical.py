@@ -8,6 +8,7 @@ decoder sees all levels, so that every value of the code does something; and no 
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +33,8 @@ class Hierarchical(AbstractAutoencoder):
 
     needs_loss = frozenset({"density"})
     gives = frozenset({"code", "draw", "likelihood"})
+    net_options = MappingProxyType({"start": "random"})
+    """The encoder gives no code by itself, which could begin at PCA."""
 
     def __init__(
         self,

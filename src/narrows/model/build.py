@@ -63,6 +63,8 @@ def make(
     options = dict(options or {})
     task_options = _take(options, task_class)
     kind_options = _take(options, kind_class, but=("net", "loss", "code_size"))
+    own = _parameters(arch_class)
+    options = {name: value for name, value in kind_class.net_options.items() if name in own} | options
     arch_options = _take(options, arch_class, but=("shape", "target_shape", "extra", "n_layers", "n_nodes"))
     if options:
         known = [n for c in (kind_class, task_class, arch_class) for n in _parameters(c) if n not in _OWN]
