@@ -13,8 +13,9 @@ from narrows._errors import BadOption
 from narrows.nn.beside import BesideLinear
 from narrows.nn.blocks import Centred
 
-_MOST_WEIGHTS = 1 << 24
-"""Of a linear map beside a net: 64 MiB each way, a code of 341 values for 128x128 in colour."""
+_MOST_WEIGHTS = 1 << 23
+"""Of a linear map beside a net: 32 MiB each way, a code of 170 values for 128x128 in colour. Training holds ten times
+as much."""
 
 
 class LinearStart(AbstractArchitecture):

@@ -18,8 +18,9 @@ from narrows.model.options import checked, types_of
 from narrows.nn.losses import get_loss, is_sigmoid
 
 _SMALL_PICTURE = 16_384
-"""Values up to which a fully connected net is the default: 73x73 in colour. It begins at PCA, which `conv` did not
-reach in three times its seconds (faces of 64x64, docs/log.md); beyond, its weights would be too many."""
+"""Values up to which a fully connected net is the default: 73x73 in colour. In the first minute it is ahead of `conv`
+(faces of 64x64, 0.99 and 1.02 of PCA's error; after 2.5 minutes 0.98 and 0.96: docs/log.md); beyond, its weights would
+be too many."""
 
 _WIDEST_CODE = 65_536
 """Of kinds that are narrowed by something else than the code's width."""
