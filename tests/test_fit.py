@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -55,6 +57,18 @@ def test_the_folder_holds_the_model_its_report_and_its_run(fitted):
     assert "network" in fitted.report.read_text(encoding="utf-8")
 
 
+def test_checkpoints_stay_until_the_model_is_written_and_no_longer(digits, tmp_path):
+    def files():
+        return sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("checkpoint-*"))
+
+    seen = []
+    settings = {"task": "denoise", "kind": "undercomplete", "code_size": 4, "steps": 4}
+    narrows.fit(digits, out=tmp_path, progress=lambda event: seen.append((event["event"], files())), **settings)
+    kept = dict(seen)["judging"]
+    assert {str(Path(name).parent) for name in kept} == {"run", "run/direct"}
+    assert files() == [] and (tmp_path / "run" / "events.jsonl").exists()
+
+
 def test_the_card_says_what_was_given_and_why_the_rest_was_chosen(fitted):
     about = fitted.model.card["about"]
     assert "code_size" in about["given"] and "code_size" not in about["reasons"]
@@ -84,8 +98,12 @@ def test_a_run_that_was_stopped_before_its_weights_goes_on_over_its_own_files(di
 
 
 def test_a_run_goes_on_only_with_its_own_settings_and_data(digits, tmp_path):
-    narrows.fit(digits, steps=10, out=tmp_path)
-    (tmp_path / "model.safetensors").unlink()
+    def stop(event):
+        if event["event"] == "judging":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        narrows.fit(digits, steps=10, out=tmp_path, progress=stop)
     with pytest.raises(BadRun, match="steps=10"):
         narrows.fit(digits, steps=20, out=tmp_path)
     with pytest.raises(BadRun, match="other data"):

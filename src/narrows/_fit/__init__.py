@@ -18,7 +18,7 @@ from narrows._errors import BadData, BadPairing, WouldOverwrite
 from narrows._fit.making import find_lesson, make_model, teach, train_model, train_twin
 from narrows._fit.moving import choose_moves
 from narrows._fit.parts import Parts, as_photographs, split_parts
-from narrows._fit.settings import FitSettings, hold_to_the_same_job, parse_settings
+from narrows._fit.settings import TWIN, FitSettings, hold_to_the_same_job, parse_settings
 from narrows._registry import kinds, tasks
 from narrows.data.pairs import PairedDataset, read_pairs
 from narrows.data.reading import Dataset, read
@@ -182,6 +182,8 @@ def _fit(
     if run is not None:
         place = {"place": str(Path(data).absolute())} if isinstance(data, (str, Path)) else {}
         run.begin({**(run.plan or {}), **place, "done": True})
+        run.let_go()
+        Run(run.folder / TWIN, writes=run.writes).let_go()
     progress({"event": "done"})
     return Fitted(LoadedModel(model), judgement, history, folder, report)
 

@@ -143,6 +143,13 @@ class Run:
             (self.folder / name).unlink(missing_ok=True)
         self._newest = None
 
+    def let_go(self) -> None:
+        """Take away the checkpoints of a run whose result is kept elsewhere: with their optimizer they are ten times
+        as large. Plan and events stay."""
+        if self.writes:
+            for name in (*_SLOTS, _STOP):
+                (self.folder / name).unlink(missing_ok=True)
+
     def log(self, event: dict[str, Any]) -> None:
         """Add one line to events.jsonl."""
         if not self.writes:
