@@ -206,7 +206,7 @@ def test_masks_are_never_empty_and_of_about_the_size_that_was_asked_for(size):
 
 
 def test_part_of_the_pictures_get_the_noise_of_cameras_and_its_level_is_never_told():
-    clean = torch.full((16, 3, 48, 48), 0.5)
+    clean = torch.tensor([0.5, 0.5, 0.49])[:, None, None].expand(16, -1, 48, 48)  # grey ones have no noise of colour
     x = example("denoise", clean, camera=0.5).x
     noise = x[:, :3] - clean
     shared = (noise[..., 1:] * noise[..., :-1]).mean((1, 2, 3)) / noise.square().mean((1, 2, 3))

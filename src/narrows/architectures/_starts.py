@@ -19,9 +19,10 @@ as much."""
 
 
 class LinearStart(AbstractArchitecture):
-    """`start`: "linear" where the kind's code allows it, else as weights are drawn; "random" always so."""
+    """`start`: "linear" where the kind's code allows it, else as weights are drawn; "random" always so. An architecture
+    names it in a constructor of its own, for what it takes is read from its own file."""
 
-    def __init__(self, *, start: Literal["linear", "random"] = "linear", **net: Any) -> None:
+    def __init__(self, *, start: Literal["linear", "random"], **net: Any) -> None:
         """`net`: as every architecture takes it."""
         super().__init__(**net)
         if start not in ("linear", "random"):

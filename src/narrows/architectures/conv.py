@@ -8,14 +8,14 @@ comes from a 1x1 convolution.
 from __future__ import annotations
 
 import math
+from typing import Any, Literal
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from narrows._contract import Plan
 from narrows.architectures._plans import doubling, widths_from
 from narrows.architectures._starts import LinearStart
-from narrows.nn.blocks import Centred
+from narrows.nn.blocks import Centred, Upsample
 
 _SMALLEST_SIDE = 4
 _FIRST = 16
@@ -32,6 +32,10 @@ class Conv(LinearStart):
     offers = frozenset({"vector", "grid"})
     accepts = frozenset({"picture"})
     any_size = True
+
+    def __init__(self, *, start: Literal["linear", "random"] = "linear", **net: Any) -> None:
+        """`net`: as every architecture takes it."""
+        super().__init__(start=start, **net)
 
     @classmethod
     def plan(
@@ -95,18 +99,6 @@ class Conv(LinearStart):
             else:
                 blocks += [_kaiming(nn.Conv2d(self.n_nodes[level], n_out, 3, padding=1)), nn.ReLU(inplace=True)]
         return nn.Sequential(*first, *blocks) if grid else self.to_picture(n_in, [*first, *blocks])
-
-
-class Upsample(nn.Module):
-    """Nearest neighbour, to a fixed (H, W) or to twice the size."""
-
-    def __init__(self, size: tuple[int, int] | None) -> None:
-        super().__init__()
-        self.size = size
-
-    def forward(self, x: Tensor) -> Tensor:
-        size = self.size or (2 * x.shape[-2], 2 * x.shape[-1])
-        return F.interpolate(x, size=size, mode="nearest")
 
 
 def halved_sizes(shape: tuple[int, ...], times: int) -> list[tuple[int, int]]:

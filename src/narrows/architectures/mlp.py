@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any, Literal
 
 from torch import nn
 
@@ -33,6 +34,10 @@ class MLP(LinearStart):
 
     offers = frozenset({"vector"})
     accepts = frozenset({"picture", "table"})
+
+    def __init__(self, *, start: Literal["linear", "random"] = "linear", **net: Any) -> None:
+        """`net`: as every architecture takes it."""
+        super().__init__(start=start, **net)
 
     @classmethod
     def plan(

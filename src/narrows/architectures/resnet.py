@@ -5,6 +5,8 @@ Deeper than `conv` for the same number of scales; no normalisation (see `nn.bloc
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from torch import Tensor, nn
 
 from narrows._contract import Plan
@@ -22,6 +24,10 @@ class ResNet(LinearStart):
     offers = frozenset({"vector", "grid"})
     accepts = frozenset({"picture"})
     any_size = True
+
+    def __init__(self, *, start: Literal["linear", "random"] = "linear", **net: Any) -> None:
+        """`net`: as every architecture takes it."""
+        super().__init__(start=start, **net)
 
     @classmethod
     def plan(

@@ -64,6 +64,18 @@ class PixelShuffleUp(nn.Module):
         return F.pixel_shuffle(self.widen(x), 2)
 
 
+class Upsample(nn.Module):
+    """Nearest neighbour, to a fixed (H, W) or to twice the size."""
+
+    def __init__(self, size: tuple[int, int] | None) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = self.size or (2 * x.shape[-2], 2 * x.shape[-1])
+        return F.interpolate(x, size=size, mode="nearest")
+
+
 def down(n_in: int, n_out: int) -> nn.Conv2d:
     """Half the height and width by a strided 2x2 convolution."""
     return nn.Conv2d(n_in, n_out, 2, stride=2)

@@ -360,6 +360,10 @@ def in_tiles(
     alike = alike and channels != way.channels
     given = 1 if alike else channels
     together = given if given == way.channels else 1
+    if alike:  # so are the channels of what was found in it
+        maps = {name: value for name, value in options.items() if isinstance(value, Tensor) and value.dim() == 4}
+        first = {n: one.unflatten(1, (channels, -1))[:, 0] for n, one in maps.items() if one.shape[1] > 1}
+        options = options | first
     for one in tiles(size[0], size[1], stride=way.stride, reach=way.reach, tile=tile):
         seen = window(one.seen_rows, one.seen_cols)[:, :given]
         batch = seen.reshape(-1, together, *seen.shape[2:]).expand(-1, way.channels, -1, -1)
