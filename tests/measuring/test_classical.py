@@ -190,6 +190,15 @@ def test_what_a_task_names_is_there(name):
     filters_for(tasks[name].classical)
 
 
+def test_bm3d_takes_a_grey_picture_in_three_channels_as_it_takes_it_in_one():
+    pytest.importorskip("bm3d")
+    one = noisy(torch.rand(1, 24, 24, generator=torch.Generator().manual_seed(0)) / 4 + 0.4)
+    bm3d = all_filters()["bm3d"]
+    found = bm3d.apply(one.expand(3, -1, -1), 1.0)
+    assert bool(found.isfinite().all()) and not torch.equal(found[:1], one)
+    torch.testing.assert_close(found, bm3d.apply(one, 1.0).expand(3, -1, -1))
+
+
 @pytest.mark.slow
 def test_bm3d_beats_non_local_means():
     pytest.importorskip("bm3d")

@@ -78,6 +78,10 @@ def non_local_means(picture: Tensor, share: float) -> Tensor:
     )
 
 
+_LEAST_RANGE = 1e-4
+"""Of an opponent colour: rounding alone reaches 1e-7."""
+
+
 def bm3d(picture: Tensor, share: float) -> Tensor:
     """Dabov et al. 2007, IEEE TIP 16:2080, by the package `bm3d`; told `share` times the estimated noise level."""
     import bm3d as package
@@ -85,9 +89,21 @@ def bm3d(picture: Tensor, share: float) -> Tensor:
     sigma = share * _noise(picture)
     if sigma <= 0 or min(picture.shape[1:]) < 8:
         return picture
-    if len(picture) == 3:
+    if len(picture) == 3 and _varies_in_colour(picture):
         return back(package.bm3d_rgb(picture.numpy().transpose(1, 2, 0), sigma).transpose(2, 0, 1))
-    return torch.cat([back(np.reshape(package.bm3d(one.numpy(), sigma), (1, *one.shape))) for one in picture])
+    alike = len(picture) > 1 and bool((picture == picture[:1]).all())
+    found = [
+        back(np.reshape(package.bm3d(one.numpy(), sigma), (1, *one.shape))) for one in picture[: 1 if alike else None]
+    ]
+    return torch.cat(found).expand_as(picture)
+
+
+def _varies_in_colour(picture: Tensor) -> bool:
+    """Whether each of the three opponent colours, 3 H W, takes more than one value: bm3d_rgb divides by their ranges,
+    and gave nothing but NaN for a grey picture in three channels."""
+    red, green, blue = picture
+    opponents = (red + green + blue, red - blue, red - 2 * green + blue)
+    return all(float(one.amax() - one.amin()) > _LEAST_RANGE for one in opponents)
 
 
 def _noise(picture: Tensor) -> float:
