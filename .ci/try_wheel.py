@@ -55,8 +55,6 @@ def main() -> None:
     for number, start in enumerate(range(0, 448, 64)):
         Image.fromarray(clean[start : start + 64, 200:264]).save(pieces / f"{number}.png")
     run("narrows", "fit", "pieces", "--task", "denoise", "--n-nodes", "8", "--steps", "5", "--out", "own")
-    run("narrows", "fit", "pieces", "--steps", "5", "--out", "code")
-    run("narrows", "evaluate", "code", "pieces")
 
 
 if __name__ == "__main__":
