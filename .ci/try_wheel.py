@@ -1,5 +1,5 @@
 """The installed wheel does the everyday things: `narrows denoise` makes a noisy photograph better, file to file, and
-`narrows fit` learns to from pieces of one, and judges, with nothing but what the wheel asks for.
+`narrows fit` learns to, from pieces of one, and judges, with nothing but what the wheel asks for.
 
 Run by `.ci/run` in an empty environment and an empty folder; the argument is the checkout, which must not be in use.
 """

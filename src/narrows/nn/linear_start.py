@@ -3,8 +3,8 @@
 An activation with act(x) - act(-x) = x (SiLU, ReLU) lets two nodes carry one linear value through any number of layers,
 exactly. So a fully connected net of the usual shape can begin as any linear map that half of its narrowest layer has
 room for, its other nodes drawn at random and not yet heard; convolutions have a linear map beside them (`nn.beside`)
-and begin unheard as a whole. The pairs are those of Balduzzi et al. 2017, "The shattered
-gradients problem", arXiv:1702.08591; beginning at PCA: Seuret et al. 2017, arXiv:1702.00177.
+and begin unheard as a whole. The pairs are those of Balduzzi et al. 2017, "The shattered gradients problem",
+arXiv:1702.08591; beginning at PCA: Seuret et al. 2017, arXiv:1702.00177.
 """
 
 from __future__ import annotations

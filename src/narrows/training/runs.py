@@ -139,16 +139,18 @@ class Run:
         """Forget the run: its checkpoints, events and plan."""
         if not self.writes:
             return
-        for name in (*_SLOTS, _STOP, _EVENTS, "run.json"):
+        self.let_go()
+        for name in (_EVENTS, "run.json"):
             (self.folder / name).unlink(missing_ok=True)
-        self._newest = None
 
     def let_go(self) -> None:
         """Take away the checkpoints of a run whose result is kept elsewhere: with their optimizer they are ten times
         as large. Plan and events stay."""
-        if self.writes:
-            for name in (*_SLOTS, _STOP):
-                (self.folder / name).unlink(missing_ok=True)
+        if not self.writes:
+            return
+        for name in (*_SLOTS, _STOP):
+            (self.folder / name).unlink(missing_ok=True)
+        self._newest = None
 
     def log(self, event: dict[str, Any]) -> None:
         """Add one line to events.jsonl."""
