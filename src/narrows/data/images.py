@@ -77,6 +77,12 @@ class Photo:
                 return False
         return True
 
+    @property
+    def colours(self) -> int:
+        """Channels to choose a model by: 1 for a grey picture, also in a file of three. A net that knows colour takes
+        its noise, which is one and the same in all channels, for detail (docs/log.md)."""
+        return 1 if self.is_grey else self.shape[0]
+
     def tensor(self, rows: slice = slice(None), cols: slice = slice(None)) -> Tensor:
         """C h w, float32, 0 to 1 (measured values of a float file may lie outside). Only this window is converted.
 

@@ -33,7 +33,7 @@ from narrows.measuring.metrics import METRICS
 from narrows.measuring.without_truth import estimate_gains
 from narrows.training.seeds import generator
 from narrows.using.files import Job
-from narrows.using.restore import enlarged, looked, model_for, model_for_photo, restore_tensor, task_of
+from narrows.using.restore import enlarged, looked, model_for, restore_tensor, task_of
 
 MOST = 12
 """Pictures that are judged, at even distances through all: a filter can take many seconds for one."""
@@ -213,7 +213,7 @@ def _case(
     """With the filters it is set beside. Raises BadData where the three are not of one size."""
     before = telling_page(job.source)
     after, true = (telling_page(path, before) for path in (job.target, truth))
-    own = task_of(model_for_photo(task, before, model))
+    own = task_of(model_for(task, before.colours, model))
     if true.shape[1:] != after.shape[1:]:
         raise BadData(
             f"{printable(truth)} has {_spelt(true)} and the restored {job.shown} {_spelt(after)}: no truth of it"
@@ -304,7 +304,7 @@ def _estimated(
         if tell:
             tell(number, job)
         photo = telling_page(job.source)
-        use, picture = model_for_photo(task, photo, model), photo.middle(_SIDE)
+        use, picture = model_for(task, photo.colours, model), photo.middle(_SIDE)
         picture = picture[:1] if photo.is_grey else picture
         filters = filters or _filters(task_of(use), slow)
         facts = noise_facts([picture])

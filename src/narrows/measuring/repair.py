@@ -7,7 +7,7 @@ from typing import NamedTuple
 from narrows._errors import UnknownName
 from narrows.data.images import Photo
 from narrows.measuring.diagnose import Trouble, diagnose
-from narrows.using.restore import model_for, model_for_photo, restore_photo
+from narrows.using.restore import model_for, restore_photo
 
 _LOOKED_AT = 1024
 """Pixels a side of the middle that is looked at, in its own pixels."""
@@ -37,7 +37,7 @@ def repair(photo: Photo, seen: Seen, *, engine: str = "torch", careful: bool = F
     """The photo through every verb that `look_at` found to help and to have a model, computed by that engine;
     `careful` as `restore` takes it."""
     for verb in seen.repairable:
-        photo = restore_photo(model_for_photo(verb, photo), photo, engine=engine, careful=careful)
+        photo = restore_photo(model_for(verb, photo.colours), photo, engine=engine, careful=careful)
     return photo
 
 

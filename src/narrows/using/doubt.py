@@ -48,7 +48,7 @@ def doubt(
     are looked at anyhow. Raises NotSupported for tasks that have an exact formula, and for models of pictures of one
     size.
     """
-    use = model_with_doubt(task, 1 if photo.is_grey else photo.shape[0], model)
+    use = model_with_doubt(task, photo.colours, model)
 
     def own(rows: slice, cols: slice) -> Tensor:
         return photo.tensor(rows, cols)[None]

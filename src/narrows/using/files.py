@@ -28,7 +28,7 @@ from narrows.model.model import Model
 from narrows.using._journal import Journal, made_from
 from narrows.using._journal import how_of as how_of
 from narrows.using.engines import check_engine, net_of
-from narrows.using.restore import model_for, model_for_photo, restore_photo
+from narrows.using.restore import model_for, restore_photo
 
 _LARGE = 48 << 20
 """Bytes of a picture's pixels, from which on nothing is read or written beside it: 16 megapixels in 8-bit colour."""
@@ -250,7 +250,7 @@ def restore_files(
     def better(photo: Photo, into: np.ndarray | None = None) -> Photo:
         if through:
             return through(photo)
-        use = chosen or model_for_photo(task, photo)
+        use = chosen or model_for(task, photo.colours)
         return restore_photo(use, photo, strength=strength, engine=engine, into=into, **options)
 
     with contextlib.ExitStack() as stack:

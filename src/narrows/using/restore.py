@@ -156,7 +156,7 @@ def restore_file(
     """One file to another, in the same format with everything it carried, and all of its pages."""
 
     def better(photo: Photo, into: np.ndarray | None = None) -> Photo:
-        use = model_for_photo(task, photo, model)
+        use = model_for(task, photo.colours, model)
         return restore_photo(use, photo, strength=strength, into=into, **options)
 
     found = open_picture(path)
@@ -198,12 +198,6 @@ def model_for(task: str, channels: int, model: Any = None) -> Model | AbstractTa
             fresh.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         _loaded[path] = fresh
     return _loaded[path]
-
-
-def model_for_photo(task: str, photo: Photo, model: Any = None) -> Model | AbstractTask:
-    """The same for a photo: a grey picture that was saved as a colour one is the grey model's. A net that knows colour
-    takes its noise, which is one and the same in all channels, for detail (docs/log.md)."""
-    return model_for(task, 1 if photo.is_grey else photo.shape[0], model)
 
 
 def _is_grey(pixels: Tensor) -> bool:
