@@ -42,9 +42,10 @@ format: $(INSTALLED)
 clean:
 	rm -rf $(VENV) demo build dist
 
-# The stamp is newer than both files when what they ask for is installed.
+# The stamp is newer than both files when what they ask for is installed. Bytecode is left to the first import: to
+# compile all of torch's takes as long as all the rest.
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else f"Python {sys.version.split()[0]} came; narrows takes 3.11 to 3.13: make demo PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]'
 	@touch $@

@@ -66,7 +66,7 @@ class DataFacts(NamedTuple):
     mean: Tensor
     """Mean target: C H W, or D."""
     some: Tensor
-    """Up to 1024 inputs as the net will see them: B C+extra H W, or B D."""
+    """Inputs as the net will see them, 1024 or so: B C+extra H W, or B D."""
     generator: torch.Generator
     targets: Tensor | None = None
     """What should come out for each of them: B C H W, or B D."""
@@ -167,8 +167,8 @@ class AbstractArchitecture(ABC):
         return None
 
     def encoder(self, n_out: int, grid: bool = False) -> nn.Module:
-        """B C+extra H W -> B n_out, or B n_out h w for a grid. Where it has a method `learn_mean`, this is told up to
-        1024 inputs before step 0 (`nn.blocks.Centred`)."""
+        """B C+extra H W -> B n_out, or B n_out h w for a grid. Where it has a method `learn_mean`, this is told
+        some inputs before step 0 (`nn.blocks.Centred`)."""
         raise NotImplementedError
 
     def decoder(self, n_in: int, grid: bool = False) -> nn.Module:

@@ -253,7 +253,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         def facts() -> DataFacts:
             random = generator(seed, "facts")
-            some = torch.randperm(count, generator=random)[:1024].numpy()
+            some = torch.randperm(count, generator=random)[: model.told_of].numpy()
             return model.facts(take(some), count, Step(0, 1, count, random))
 
         outcome = train(

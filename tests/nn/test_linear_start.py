@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from sklearn.decomposition import PCA
 
 from narrows._contract import DataFacts, Pairs, Step
@@ -46,6 +47,26 @@ def test_principal_directions_are_scikit_learns(count, values, most):
     np.testing.assert_allclose(found.variances.numpy() * count / (count - 1), peer.explained_variance_, rtol=1e-6)
     left = (rows - torch.from_numpy(peer.inverse_transform(peer.transform(rows.numpy())))).square().mean()
     assert found.rest == pytest.approx(float(left), rel=1e-6, abs=1e-12)
+
+
+def test_few_directions_of_many_are_found_without_the_rest():
+    strengths = torch.logspace(0, -1.5, 1100)
+    rows = torch.randn((1200, 1100), generator=torch.Generator().manual_seed(0)) * strengths
+    state = torch.get_rng_state()
+    found = principal(rows, 40)
+    assert torch.equal(torch.get_rng_state(), state) and torch.equal(principal(rows, 40).directions, found.directions)
+    torch.testing.assert_close(found.directions.T @ found.directions, torch.eye(40), atol=1e-5, rtol=0)
+    # Noise, whose strengths differ little, is the hardest.
+    strengths, _ = torch.linalg.eigh(torch.cov(rows.T.double(), correction=0))
+    assert 0.98 < float(found.variances.sum() / strengths.flip(0)[:40].sum()) <= 1
+    assert 1 <= found.rest / float(strengths.flip(0)[40:].sum() / 1100) < 1.02
+
+
+def test_directions_that_rows_do_not_have_are_0():
+    rows = torch.outer(torch.arange(1100.0), torch.ones(1100))
+    rows[:, 7] = rows[:, 7].roll(3)
+    assert int((principal(rows, 20).directions.norm(dim=0) > 0.5).sum()) == 2
+    assert not principal(torch.ones(1100, 1100), 2).directions.any()
 
 
 @pytest.mark.parametrize(
@@ -154,6 +175,24 @@ def test_convolutions_begin_exactly_at_pca_by_the_map_beside_them(architecture, 
     assert error(net, rows) == pytest.approx(principal(rows.flatten(1), 4).rest, rel=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["undercomplete", "variational"])
+@pytest.mark.parametrize("shape", [(3, 130, 70), (1, 65, 64)])
+def test_of_large_pictures_the_map_sees_and_draws_smaller_ones(kind, shape):
+    random = torch.Generator().manual_seed(0)
+    causes = torch.randn((60, shape[0], 9, 5), generator=random, dtype=torch.float64)
+    rows = 0.5 + 0.02 * F.interpolate(causes, shape[1:], mode="bicubic")
+    net = make(shape=shape, kind=kind, architecture="conv", code_size=6, n_nodes=4).autoencoder.double()
+    net.start(told(rows))
+    assert net.decoder.linear.out_features < rows[0].numel() / 3
+    best = principal(rows.flatten(1), 6)
+    assert error(net, rows) == pytest.approx(best.rest, rel=0.02)
+    if kind == "variational":
+        assert float((2 * net.log_scale).exp()) == pytest.approx(best.rest, rel=0.02)
+        _, log_var = net.posterior(rows)
+        expected = -torch.log1p(best.variances / best.rest)
+        torch.testing.assert_close(log_var[0], expected, atol=0.1, rtol=0)
+
+
 @pytest.mark.parametrize("architecture", ["conv", "resnet"])
 def test_every_layer_of_silent_convolutions_learns_from_the_second_step_on(architecture):
     rows = pictures().float()
@@ -198,7 +237,8 @@ def test_a_map_that_would_be_too_large_is_left_out_and_so_is_one_beside_nothing(
         return [isinstance(one, BesideLinear) for one in (made.encoder[0], made.decoder)]
 
     assert beside(shape=(3, 128, 128), code_size=128) == [True, True]
-    assert beside(shape=(3, 512, 512), code_size=128) == [False, False]
+    assert beside(shape=(3, 512, 300), code_size=128) == [True, True]
+    assert beside(shape=(3, 128, 128), code_size=1000) == [False, False]
     assert beside(shape=(1, 8, 8), code_size=4, n_layers=1) == [False, False]
 
 
@@ -234,3 +274,13 @@ def test_pairs_begin_as_they_are_drawn():
     before = made.autoencoder.encoder[1].weight.clone()
     made.autoencoder.start(facts)
     assert torch.equal(made.autoencoder.encoder[1].weight, before)
+
+
+def test_where_it_begins_at_pca_more_examples_are_looked_at():
+    rows = torch.rand((3000, 1, 4, 4), generator=torch.Generator().manual_seed(0))
+    step = Step(0, 1, 3000, torch.Generator())
+    for start, told in (("linear", 3000), ("random", 1024)):
+        made = make(shape=(1, 4, 4), kind="undercomplete", architecture="conv", code_size=3, options={"start": start})
+        assert len(made.facts(rows, 3000, step).targets) == told
+    large = make(shape=(3, 200, 200), kind="undercomplete", architecture="mlp", code_size=3)
+    assert large.told_of == 1024

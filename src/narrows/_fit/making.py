@@ -197,7 +197,7 @@ def train_model(
 
     def facts() -> DataFacts:
         random = generator(config.seed, "facts")
-        some = parts.training.take(torch.randperm(rows, generator=random)[:1024], random)
+        some = parts.training.take(torch.randperm(rows, generator=random)[: model.told_of], random)
         found = model.facts(some, rows, Step(0, 1, rows, random))
         return found
 

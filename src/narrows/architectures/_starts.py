@@ -10,12 +10,11 @@ from torch import nn
 
 from narrows._contract import AbstractArchitecture
 from narrows._errors import BadOption
-from narrows.nn.beside import BesideLinear
+from narrows.nn.beside import BesideLinear, reduced
 from narrows.nn.blocks import Centred
 
 _MOST_WEIGHTS = 1 << 23
-"""Of a linear map beside a net: 32 MiB each way, a code of 170 values for 128x128 in colour. Training `conv` there with
-128 held 308 MiB more for two maps of 24 (2026-11-28)."""
+"""Of a linear map beside a net: 32 MiB each way, a code of 682 values for 64x64 in colour and larger."""
 
 
 class LinearStart(AbstractArchitecture):
@@ -44,4 +43,5 @@ class LinearStart(AbstractArchitecture):
     def _beside(self, *shapes: tuple[int, ...]) -> bool:
         """Whether a linear map from the one shape to the other lies beside the layers: where there are hidden ones,
         and it has not too many weights."""
-        return self.start == "linear" and bool(self.n_nodes) and math.prod(map(math.prod, shapes)) <= _MOST_WEIGHTS
+        weights = math.prod(math.prod(reduced(shape)) for shape in shapes)
+        return self.start == "linear" and bool(self.n_nodes) and weights <= _MOST_WEIGHTS

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from narrows._errors import BadOption
 from narrows.nn.linear_start import principal
-
-_WIDEST = 4096
-"""Rows or columns, whichever are fewer, up to which their products are decomposed whole, in seconds."""
 
 
 class PCABaseline:
@@ -19,15 +15,8 @@ class PCABaseline:
         """N P, finite -> itself. A code larger than the rank keeps everything there is."""
         if code_size < 1:
             raise BadOption(f"code_size={code_size}; PCA keeps 1 direction or more")
-        count, values = rows.shape
         self.mean = rows.double().mean(0).to(rows.dtype)
-        if min(count, values) <= _WIDEST:
-            self.directions = principal(rows, code_size).directions
-        else:
-            from sklearn.decomposition import PCA
-
-            found = PCA(code_size, svd_solver="randomized", random_state=0).fit(rows.numpy())
-            self.directions = torch.from_numpy(found.components_).T.to(rows.dtype)
+        self.directions = principal(rows, code_size, passes=8).directions
         return self
 
     def encode(self, rows: Tensor) -> Tensor:
