@@ -188,6 +188,18 @@ def test_another_task_takes_the_weights_and_what_it_sees_more_is_without_influen
             torch.testing.assert_close(model.autoencoder.restore(shown), wanted, atol=1e-5, rtol=0)
 
 
+def test_weights_keep_the_link_that_they_were_learned_under(digits, tmp_path):
+    before = narrows.fit(digits, steps=3, code_size=6, loss="logistic", out=tmp_path / "before").model.model
+    still = {"steps": 1, "learning_rate": 1e-12, "code_size": 6, "loss": "mse"}
+    after = narrows.fit(digits, begin_with=str(tmp_path / "before"), out=tmp_path / "after", **still).model.model
+    x = torch.rand((2, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    wanted = before.autoencoder.restore(x)
+    for model in (after, narrows.load(tmp_path / "after").model):
+        assert model.card["link"] == "sigmoid"
+        torch.testing.assert_close(model.autoencoder.restore(x), wanted, atol=1e-6, rtol=0)
+    assert narrows.fit(digits, **still).model.model.card["link"] == "clamp"
+
+
 @pytest.mark.parametrize(("kind", "architecture"), [("undercomplete", "mlp"), ("vampprior", "conv")])
 def test_so_does_another_task_through_a_code(kind, architecture, digits, tmp_path):
     net = {"kind": kind, "architecture": architecture, "code_size": 6, "n_nodes": 8}

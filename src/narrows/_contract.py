@@ -201,9 +201,9 @@ class AbstractAutoencoder(Trainable):
     net_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """What options of an architecture are for this kind unless said otherwise, where it has options of these names."""
 
-    link: ClassVar[str] = "sigmoid"
-    """How the decoder of *pictures* ends: "sigmoid", or "identity" for nets that add to their input and
-    codes whose units are to be read one by one."""
+    link: ClassVar[str] = "clamp"
+    """How the decoder of *pictures* ends: "clamp" (a sigmoid under bce and logistic), or "identity" for nets that add
+    to their input and codes whose units are to be read one by one."""
 
     bits: float | None = None
     """Of a code of indices: what one place of the grid takes. None where code values are real numbers."""

@@ -79,10 +79,20 @@ def test_a_net_begins_exactly_at_pca(kind, n_layers):
     assert error(net, rows) == pytest.approx(principal(rows, 3).rest, rel=1e-6)
 
 
-def test_so_does_one_whose_decoder_ends_in_a_sigmoid_nearly():
+@pytest.mark.parametrize(("loss", "off"), [("mse", 1e-9), ("l1", 1e-9), ("logistic", 0.02), ("bce", 0.02)])
+def test_so_does_one_of_pictures_and_nearly_where_it_ends_in_a_sigmoid(loss, off):
     rows = (0.5 + 0.04 * (some(300, 64) - 3)).clamp(0.3, 0.7).view(300, 1, 8, 8)
-    net = started(rows, code_size=6)
-    assert error(net, rows) == pytest.approx(principal(rows.flatten(1), 6).rest, rel=0.02)
+    net = started(rows, code_size=6, loss=loss)
+    assert error(net, rows) == pytest.approx(principal(rows.flatten(1), 6).rest, rel=off)
+
+
+def test_what_pca_would_draw_beyond_black_and_white_is_black_and_white():
+    rows = (0.5 + 0.5 * (some(300, 64) - 3)).clamp(0, 1).view(300, 1, 8, 8)
+    net, pca = started(rows, code_size=6), PCA(6).fit(rows.flatten(1).numpy())
+    drawn = pca.inverse_transform(pca.transform(rows.flatten(1).numpy()))
+    assert drawn.min() < 0 and drawn.max() > 1
+    with torch.no_grad():
+        np.testing.assert_allclose(net.restore(rows).flatten(1).numpy(), drawn.clip(0, 1), atol=1e-9)
 
 
 def test_pictures_whose_values_hardly_differ_somewhere_begin_finite():
@@ -282,5 +292,5 @@ def test_where_it_begins_at_pca_more_examples_are_looked_at():
     for start, told in (("linear", 3000), ("random", 1024)):
         made = make(shape=(1, 4, 4), kind="undercomplete", architecture="conv", code_size=3, options={"start": start})
         assert len(made.facts(rows, 3000, step).targets) == told
-    large = make(shape=(3, 200, 200), kind="undercomplete", architecture="mlp", code_size=3)
+    large = make(shape=(3, 300, 300), kind="undercomplete", architecture="mlp", code_size=3)
     assert large.told_of == 1024

@@ -22,7 +22,7 @@ from narrows.model.build import kind_for, make
 from narrows.model.folder import load as load_model
 from narrows.model.model import Model
 from narrows.model.zoo import place_of
-from narrows.nn.losses import choose_loss, is_sigmoid
+from narrows.nn.losses import choose_loss, get_loss, is_sigmoid
 from narrows.training.config import TrainingConfig
 from narrows.training.loop import History, Supply, train
 from narrows.training.runs import Run
@@ -137,6 +137,9 @@ def _take_weights(model: Model, place: str) -> None:
     mine = {name: value for name, value in model.autoencoder.state_dict().items() if name.startswith(kept or ("\0",))}
     theirs = _fitted_to(other.autoencoder.state_dict(), model.autoencoder.state_dict())
     model.autoencoder.load_state_dict(mine | theirs)
+    # A decoder says nothing without its link; before `clamp` it was another.
+    model.autoencoder.loss = get_loss(model.card["loss"], other.card["link"])
+    model.card["link"] = model.autoencoder.loss.link
 
 
 def _shapes(model: Model) -> dict[str, tuple[int, ...]]:

@@ -86,7 +86,7 @@ def make(
         },
         "task": {"name": task, "options": task_options},
         "loss": loss,
-        "link": kind_class.link if form == "picture" else "identity",
+        "link": get_loss(loss, kind_class.link if form == "picture" else "identity").link,
         "data": {},
         "training": {"seed": seed},
         "scores": {},

@@ -30,7 +30,7 @@ from narrows.nn.linear_start import linears
 from narrows.nn.padding import pad_to
 
 _ROWS_AT_ONCE = 256
-_TOLD_OF, _MOST_TOLD_OF, _BYTES_TOLD_OF = 1024, 8192, 1 << 28
+_TOLD_OF, _MOST_TOLD_OF, _BYTES_TOLD_OF = 1024, 8192, 1 << 29
 """Examples that `start` may know: always; at most, and in memory, where it begins at PCA."""
 _USUAL_PRIOR = "mixture"
 """Of those that draw vectors."""

@@ -99,9 +99,7 @@ def begin_at_pca(of: AbstractAutoencoder, facts: DataFacts, *, even: bool = True
     scale = scale.clamp_min(_NARROWEST * float(scale.max().clamp_min(_NARROWEST)))
     if even:
         scale = (scale.square().sum() / code_size).sqrt().expand_as(scale)
-    # How fast an output follows the decoder where it begins: the derivative of the link.
-    raw, step = small(of.offset.expand(facts.mean.shape)[None]).flatten(), 1e-3
-    slope = (of.loss.output(raw + step) - of.loss.output(raw - step)) / (2 * step)
+    slope = of.loss.slope(small(of.offset.expand(facts.mean.shape)[None]).flatten())
     down = targets.new_zeros(encoder[0].in_features, len(scale))  # channels beside the picture come last
     down[: targets.shape[1]] = found.directions / scale
     up = found.directions * scale / slope.clamp_min(_FLATTEST)[:, None]
@@ -113,9 +111,11 @@ def begin_at_pca(of: AbstractAutoencoder, facts: DataFacts, *, even: bool = True
         return found
     # Of large pictures: what is left of all their pixels, each of which follows the code as its mean does.
     carried = (targets - targets.mean(0)) @ found.directions @ found.directions.T
-    left = facts.targets - facts.targets.mean(0) - beside[-1].enlarge(carried)
+    mean, left = facts.targets.mean(0), 0.0
+    for some, drawn in zip(facts.targets.split(256), carried.split(256), strict=True):
+        left += float((some - mean - beside[-1].enlarge(drawn)).square().sum())
     return found._replace(
-        variances=found.variances * (facts.mean.numel() / len(targets[0])), rest=float(left.square().mean())
+        variances=found.variances * (facts.mean.numel() / len(targets[0])), rest=left / facts.targets.numel()
     )
 
 

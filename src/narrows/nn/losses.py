@@ -4,9 +4,12 @@ Each is called as `loss(raw, target, weight) -> B`, a mean over the values that 
 retuning when the picture grows. `raw` is the decoder's unbounded output; `output(raw)` turns it into the data's
 units. The densities `bce`, `mse`, `l1`, `logistic` also give `nll(raw, target, log_scale) -> B`, summed, in nats.
 
-Unusual: a loss carries the link between the two. Decoders of pictures end in a sigmoid under every loss, for a
-linear output spends its weights on staying inside [0, 1]: the same 784-1000-500-250-30 net reached a squared error
-of 4.7 with the sigmoid and 7.7 without after four passes over MNIST (docs/log.md, 2026-11-24).
+Unusual: a loss carries the link between the two. Decoders of pictures end in one that keeps to [0, 1] under every
+loss, for a linear output spends its weights on staying inside: the same 784-1000-500-250-30 net reached a squared
+error of 4.7 with a sigmoid and 7.7 without after four passes over MNIST (docs/log.md, 2026-11-24). `clamp` is straight
+inside, with a sigmoid's steepest slope, so that a net may begin as PCA; outside, its gradient goes on, as that of a
+convex loss which is flat where a value beyond black should be black (docs/log.md, 2026-11-28). bce and logistic, which
+want the blackest black blacker for ever, end in a sigmoid.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from torch import Tensor
 
 from narrows._errors import BadOption, UnknownName
 
-LINKS = ("identity", "sigmoid")
+LINKS = ("identity", "sigmoid", "clamp")
 NEAR_BINARY = 0.02
 """A value this near to 0 or 1 counts as binary."""
 NEAR_BINARY_SHARE = 0.98
@@ -53,12 +56,26 @@ class AbstractLoss(ABC):
 
     def output(self, raw: Tensor) -> Tensor:
         """Decoder output to the data's units."""
-        return raw.sigmoid() if self.link == "sigmoid" else raw
+        if self.link == "sigmoid":
+            return raw.sigmoid()
+        if self.link == "identity":
+            return raw
+        straight = 0.5 + raw / 4
+        inside = straight.clamp(0, 1)
+        return inside.detach() + (straight - straight.detach()) if raw.requires_grad else inside
+
+    def slope(self, raw: Tensor) -> Tensor:
+        """How fast `output` follows the decoder, where it is `raw`."""
+        if self.link == "sigmoid":
+            return raw.sigmoid() * (-raw).sigmoid()
+        return torch.full_like(raw, 0.25 if self.link == "clamp" else 1.0)
 
     def unlink(self, mean: Tensor) -> Tensor:
         """The raw value whose `output` is `mean`."""
-        # 1e-3: a pixel that is always 0 starts at -6.9, where a sigmoid's gradient is still alive.
-        return mean.clamp(1e-3, 1 - 1e-3).logit() if self.link == "sigmoid" else mean
+        if self.link == "sigmoid":
+            # 1e-3: a pixel that is always 0 starts at -6.9, where a sigmoid's gradient is still alive.
+            return mean.clamp(1e-3, 1 - 1e-3).logit()
+        return 4 * mean - 2 if self.link == "clamp" else mean
 
     def nll(self, raw: Tensor, target: Tensor, log_scale: Tensor, weight: Tensor | None = None) -> Tensor:
         """B: -log p(target | raw) in nats, summed over the values that count. `log_scale` is one for all values, and
@@ -124,6 +141,9 @@ class Logistic(AbstractLoss):
     is_density = True
     scale = 0.02
     """Where squared turns to absolute, when no scale is learned: five levels of 255."""
+
+    def __init__(self, link: str = "identity") -> None:
+        super().__init__("sigmoid" if link == "clamp" else link)
 
     def each(self, raw: Tensor, target: Tensor) -> Tensor:
         gap = (self.output(raw) - target).abs() / self.scale
