@@ -35,6 +35,12 @@ def test_a_kept_folder_gives_the_same_output(name):
         torch.testing.assert_close(found[what], expected, atol=1e-6, rtol=1e-6, equal_nan=True)
 
 
+@pytest.mark.parametrize("name", [name for name in FOLDERS if load(HERE / name).card["link"] == "clamp"])
+def test_what_is_kept_is_not_hidden_by_the_clamp(name):
+    result = safetensors.torch.load_file(HERE / name / maker.GOLDEN)["result"]
+    assert ((result > 0) & (result < 1)).all()
+
+
 @pytest.mark.parametrize("name", FOLDERS)
 def test_the_weights_file_alone_is_enough(name, tmp_path):
     alone = tmp_path / "model.safetensors"

@@ -186,6 +186,20 @@ def test_convolutions_begin_exactly_at_pca_by_the_map_beside_them(architecture, 
 
 
 @pytest.mark.parametrize("kind", ["undercomplete", "variational"])
+def test_a_step_moves_what_a_map_draws_as_far_whatever_the_size_of_the_code(kind):
+    rows, moved = pictures().float(), []
+    for code_size in (32, 60):
+        net = make(shape=(1, 8, 8), kind=kind, architecture="conv", code_size=code_size, n_nodes=4).autoencoder
+        net.start(told(rows))
+        assert error(net, rows) <= principal(rows.flatten(1), code_size).rest * 1.01 + 1e-6
+        before = net.decode_raw(torch.ones(1, code_size))
+        with torch.no_grad():
+            net.decoder.linear.weight += 0.004
+        moved.append(float((net.decode_raw(torch.ones(1, code_size)) - before).mean()))
+    assert moved == pytest.approx([32 * 0.004] * 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["undercomplete", "variational"])
 @pytest.mark.parametrize("shape", [(3, 130, 70), (1, 65, 64)])
 def test_of_large_pictures_the_map_sees_and_draws_smaller_ones(kind, shape):
     random = torch.Generator().manual_seed(0)

@@ -7,9 +7,9 @@ from typing import Any
 
 from narrows._errors import BadModelFile
 
-FORMAT = 3
+FORMAT = 4
 """Rises when a reader of the old format would misread the new one. Since 2, encoders hold the mean of their inputs;
-since 3, convolutions may have a linear map beside them."""
+since 3, convolutions may have a linear map beside them; since 4, that of a decoder is handed a share of the code."""
 _MOST_BYTES = 4 << 20
 
 _FIELDS: dict[str, type | tuple[type, ...]] = {

@@ -32,6 +32,8 @@ _CENTRED, _CENTRE = 2, "encoder.mean"
 """The first format in which encoders hold the mean of their inputs; before, it is 0."""
 _BESIDE = 3
 """The first format in which convolutions may have a linear map beside them; before, they have none."""
+_SHARED, _DRAWS = 4, "autoencoder.decoder.linear.weight"
+"""The first format in which a decoder's linear map is handed a share of the code; before, all of it."""
 
 
 def to_bytes(model: Model) -> bytes:
@@ -166,6 +168,9 @@ def _filled(card: dict[str, Any], tensors: dict[str, Tensor], where: str) -> Mod
     new = {n: t for n, t in wanted.items() if card["format"] < _CENTRED and n.endswith(_CENTRE)}
     _compare({n: t for n, t in wanted.items() if n not in new}, tensors, where)
     tensors = tensors | {name: torch.zeros(tensor.shape, dtype=tensor.dtype) for name, tensor in new.items()}
+    if card["format"] < _SHARED and _DRAWS in tensors:
+        decoder: Any = model.autoencoder.decoder
+        tensors = tensors | {_DRAWS: tensors[_DRAWS] / decoder.share}
     model.card["format"] = cards.FORMAT
     model.load_state_dict(tensors, strict=not skipped, assign=True)
     for name in model.autoencoder.training_only:

@@ -102,7 +102,7 @@ def begin_at_pca(of: AbstractAutoencoder, facts: DataFacts, *, even: bool = True
     slope = of.loss.slope(small(of.offset.expand(facts.mean.shape)[None]).flatten())
     down = targets.new_zeros(encoder[0].in_features, len(scale))  # channels beside the picture come last
     down[: targets.shape[1]] = found.directions / scale
-    up = found.directions * scale / slope.clamp_min(_FLATTEST)[:, None]
+    up = found.directions * scale / slope.clamp_min(_FLATTEST)[:, None] / (beside[-1].share if beside else 1)
     _carry(encoder, down.T, torch.eye(encoder[-1].out_features, len(scale)).to(up))
     _carry(decoder, torch.eye(len(scale), code_size).to(up), up)
     for part in beside:

@@ -24,6 +24,7 @@ GOLDEN = "golden.safetensors"
 SORTS = {
     "undercomplete-mlp": {"shape": (1, 8, 8), "architecture": "mlp", "code_size": 4, "n_nodes": (16,)},
     "denoising-conv": {"shape": (1, 8, 8), "kind": "denoising", "architecture": "conv", "code_size": 4, "n_nodes": 4},
+    "undercomplete-conv": {"shape": (1, 8, 8), "architecture": "conv", "code_size": 40, "n_nodes": 4},
     "undercomplete-resnet": {"shape": (3, 9, 8), "architecture": "resnet", "code_size": 4, "n_nodes": (4,)},
     "variational-table": {"shape": (5,), "kind": "variational", "code_size": 2, "n_nodes": (8,)},
     "vqvae-conv": {
@@ -55,8 +56,9 @@ def _write(name: str, settings: dict) -> None:
     random = torch.Generator().manual_seed(0)
     model = make(**settings, seed=1)
     for tensor in (*model.parameters(), *model.buffers()):
-        # Every tensor matters: an untrained net has zeros, which would hide a tensor read into the wrong place.
-        tensor.data += 0.1 * torch.rand(tensor.shape, generator=random)
+        # Every tensor matters: an untrained net has zeros, which would hide a tensor read into the wrong place; and
+        # what is beyond black or white is clamped, which would hide everything.
+        tensor.data += 0.1 * (torch.rand(tensor.shape, generator=random) - 0.5)
     x = torch.rand((3, *settings["shape"]), generator=random)
     if model.form == "table":
         x[0, 1] = torch.nan
