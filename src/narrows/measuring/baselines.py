@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from narrows._errors import BadOption
@@ -15,7 +16,7 @@ class PCABaseline:
         """N P, finite -> itself. A code larger than the rank keeps everything there is."""
         if code_size < 1:
             raise BadOption(f"code_size={code_size}; PCA keeps 1 direction or more")
-        self.mean = rows.double().mean(0).to(rows.dtype)
+        self.mean = rows.mean(0, dtype=torch.float64).to(rows.dtype)
         self.directions = principal(rows, code_size, passes=8).directions
         return self
 

@@ -49,7 +49,8 @@ def principal(rows: Tensor, most: int, *, passes: int = 4) -> Principal:
     count, values = rows.shape
     if min(count, values) > _EXACT:
         return _leading(rows, min(most, count, values), passes)
-    centred = rows.double() - rows.double().mean(0)
+    centred = rows.double()
+    centred = centred - centred.mean(0)
     if values <= count:
         strengths, vectors = torch.linalg.eigh(centred.T @ centred)
         kept = vectors.flip(1)[:, :most]
@@ -65,7 +66,7 @@ def principal(rows: Tensor, most: int, *, passes: int = 4) -> Principal:
 def _leading(rows: Tensor, most: int, passes: int) -> Principal:
     """The same by subspace iteration, half as many directions more taking part."""
     count, values = rows.shape
-    centred = rows - rows.double().mean(0).to(rows.dtype)
+    centred = rows - rows.mean(0, dtype=torch.float64).to(rows.dtype)
     together = min(most + max(_MORE, most // 2), count, values)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
