@@ -227,7 +227,7 @@ class AbstractAutoencoder(Trainable):
     def start(self, facts: DataFacts) -> None:
         """Let an untrained decoder give the mean of the data, and the encoder see what differs from it."""
         mean = facts.mean if facts.mean.shape == self.offset.shape else facts.mean.mean(dim=(1, 2), keepdim=True)
-        self.offset.copy_(self.loss.unlink(mean))
+        self.offset.copy_(self.loss.link.raw(mean))
         for part in self.modules():
             if learn_mean := getattr(part, "learn_mean", None):
                 learn_mean(facts.some)

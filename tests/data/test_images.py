@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps, IptcImagePlugin, JpegImagePlugin, PngImagePlugin
 
 from narrows import BadPicture, CannotWrite, WouldOverwrite
-from narrows.data import images
-from narrows.data.images import Photo, open_photo, save_photo
+from narrows.data import _png, images
+from narrows.data.images import Photo, open_photo, save_photo, value_range
 
 RANDOM = np.random.default_rng(0)
 GREY = RANDOM.integers(0, 256, (9, 13), dtype=np.uint8)
@@ -327,6 +327,17 @@ def test_texts_of_a_png_survive(bits: int, tmp_path: Path) -> None:
         after.load()
         assert after.info["Title"] == "a title" and after.info["Author"] == "Nguyễn Văn A"
         assert after.info["gamma"] == before.info["gamma"] and after.info["dpi"] == before.info["dpi"]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_what_says_how_bright_an_hdr_png_is_survives(bits: int, tmp_path: Path) -> None:
+    path, array = tmp_path / "a.png", RGB if bits == 8 else DEEP[..., :3]
+    save_photo(Photo(array, *value_range(array)), path)
+    said = ((b"cICP", bytes([9, 16, 0, 1])), (b"mDCV", bytes(range(24))), (b"cLLI", struct.pack(">II", 10**7, 4000)))
+    path.write_bytes(_png.with_chunks(path.read_bytes(), said, array))
+    photo = open_photo(path)
+    written = save_photo(photo.with_array(photo.array // 2), tmp_path / "out.png")
+    assert _png.chunks_of(written.read_bytes()) == said
 
 
 @pytest.mark.parametrize("subsampling", [0, 1, 2])

@@ -7,7 +7,8 @@ import torch
 from torch.distributions import Bernoulli, Laplace, Normal
 
 from narrows._errors import BadOption
-from narrows.nn.losses import LINKS, LOSSES, get_loss
+from narrows.nn.links import LINKS
+from narrows.nn.losses import LOSSES, get_loss
 
 SCALE = torch.tensor(-1.3, dtype=torch.float64)
 
@@ -45,11 +46,11 @@ def test_values_of_weight_0_might_not_be_there(name, link):
 @pytest.mark.parametrize("link", LINKS)
 def test_a_link_is_undone_and_its_slope_is_its_derivative(name, link):
     loss, mean = get_loss(name, link), torch.linspace(0.05, 0.95, 19, dtype=torch.float64)
-    raw = loss.unlink(mean).requires_grad_()
+    raw = loss.link.raw(mean).requires_grad_()
     found = loss.output(raw)
     torch.testing.assert_close(found.detach(), mean)
     found.sum().backward()
-    torch.testing.assert_close(loss.slope(raw.detach()), raw.grad)
+    torch.testing.assert_close(loss.link.slope(raw.detach()), raw.grad)
 
 
 @pytest.mark.parametrize("name", ["mse", "l1", "charbonnier"])
@@ -62,7 +63,7 @@ def test_a_clamped_value_comes_back_where_it_should_and_stays_where_it_may(name)
 
 
 def test_losses_that_are_never_content_with_black_end_in_a_sigmoid():
-    assert [name for name in LOSSES if get_loss(name, "clamp").link == "sigmoid"] == ["bce", "logistic"]
+    assert [name for name in LOSSES if get_loss(name, "clamp").link.name == "sigmoid"] == ["bce", "logistic"]
 
 
 def test_what_is_no_density_has_no_likelihood():

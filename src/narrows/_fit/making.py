@@ -139,7 +139,7 @@ def _take_weights(model: Model, place: str) -> None:
     model.autoencoder.load_state_dict(mine | theirs)
     # A decoder says nothing without its link; before `clamp` it was another.
     model.autoencoder.loss = get_loss(model.card["loss"], other.card["link"])
-    model.card["link"] = model.autoencoder.loss.link
+    model.card["link"] = model.autoencoder.loss.link.name
 
 
 def _shapes(model: Model) -> dict[str, tuple[int, ...]]:

@@ -13,7 +13,10 @@ from narrows.data import _exif
 from narrows.data._look import Look, check_size, disorient, orient
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_KEPT = (b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"pHYs", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME", b"cICP")
+_KEPT = (
+    b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"mDCV", b"cLLI",  # the last three say how bright an HDR picture is
+    b"pHYs", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME",
+)  # fmt: skip
 _INCH = 0.0254
 """Metres."""
 

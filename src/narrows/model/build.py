@@ -86,7 +86,7 @@ def make(
         },
         "task": {"name": task, "options": task_options},
         "loss": loss,
-        "link": get_loss(loss, kind_class.link if form == "picture" else "identity").link,
+        "link": get_loss(loss, kind_class.link if form == "picture" else "identity").link.name,
         "data": {},
         "training": {"seed": seed},
         "scores": {},

@@ -100,7 +100,7 @@ def begin_at_pca(of: AbstractAutoencoder, facts: DataFacts, *, even: bool = True
     scale = scale.clamp_min(_NARROWEST * float(scale.max().clamp_min(_NARROWEST)))
     if even:
         scale = (scale.square().sum() / code_size).sqrt().expand_as(scale)
-    slope = of.loss.slope(small(of.offset.expand(facts.mean.shape)[None]).flatten())
+    slope = of.loss.link.slope(small(of.offset.expand(facts.mean.shape)[None]).flatten())
     down = targets.new_zeros(encoder[0].in_features, len(scale))  # channels beside the picture come last
     down[: targets.shape[1]] = found.directions / scale
     up = found.directions * scale / slope.clamp_min(_FLATTEST)[:, None] / (beside[-1].share if beside else 1)

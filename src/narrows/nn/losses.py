@@ -4,12 +4,7 @@ Each is called as `loss(raw, target, weight) -> B`, a mean over the values that 
 retuning when the picture grows. `raw` is the decoder's unbounded output; `output(raw)` turns it into the data's
 units. The densities `bce`, `mse`, `l1`, `logistic` also give `nll(raw, target, log_scale) -> B`, summed, in nats.
 
-Unusual: a loss carries the link between the two. Decoders of pictures end in one that keeps to [0, 1] under every
-loss, for a linear output spends its weights on staying inside: the same 784-1000-500-250-30 net reached a squared
-error of 4.7 with a sigmoid and 7.7 without after four passes over MNIST (docs/log.md, 2026-11-24). `clamp` is straight
-inside, with a sigmoid's steepest slope, so that a net may begin as PCA; outside, its gradient goes on, as that of a
-convex loss which is flat where a value beyond black should be black (docs/log.md, 2026-11-28). bce and logistic, which
-want the blackest black blacker for ever, end in a sigmoid.
+Unusual: a loss carries the link between the two (`nn.links`), for bce and logistic have one of their own: a sigmoid.
 """
 
 from __future__ import annotations
@@ -23,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from narrows._errors import BadOption, UnknownName
+from narrows.nn.links import get_link
 
-LINKS = ("identity", "sigmoid", "clamp")
 NEAR_BINARY = 0.02
 """A value this near to 0 or 1 counts as binary."""
 NEAR_BINARY_SHARE = 0.98
@@ -38,9 +33,7 @@ class AbstractLoss(ABC):
     is_density: ClassVar[bool] = False
 
     def __init__(self, link: str = "identity") -> None:
-        if link not in LINKS:
-            raise UnknownName.of("link", link, LINKS)
-        self.link = link
+        self.link = get_link(link)
 
     @abstractmethod
     def each(self, raw: Tensor, target: Tensor) -> Tensor:
@@ -56,26 +49,7 @@ class AbstractLoss(ABC):
 
     def output(self, raw: Tensor) -> Tensor:
         """Decoder output to the data's units."""
-        if self.link == "sigmoid":
-            return raw.sigmoid()
-        if self.link == "identity":
-            return raw
-        straight = 0.5 + raw / 4
-        inside = straight.clamp(0, 1)
-        return inside.detach() + (straight - straight.detach()) if raw.requires_grad else inside
-
-    def slope(self, raw: Tensor) -> Tensor:
-        """How fast `output` follows the decoder, where it is `raw`."""
-        if self.link == "sigmoid":
-            return raw.sigmoid() * (-raw).sigmoid()
-        return torch.full_like(raw, 0.25 if self.link == "clamp" else 1.0)
-
-    def unlink(self, mean: Tensor) -> Tensor:
-        """The raw value whose `output` is `mean`."""
-        if self.link == "sigmoid":
-            # 1e-3: a pixel that is always 0 starts at -6.9, where a sigmoid's gradient is still alive.
-            return mean.clamp(1e-3, 1 - 1e-3).logit()
-        return 4 * mean - 2 if self.link == "clamp" else mean
+        return self.link.output(raw)
 
     def nll(self, raw: Tensor, target: Tensor, log_scale: Tensor, weight: Tensor | None = None) -> Tensor:
         """B: -log p(target | raw) in nats, summed over the values that count. `log_scale` is one for all values, and
@@ -156,7 +130,7 @@ class Logistic(AbstractLoss):
     def _nll_each(self, raw: Tensor, target: Tensor, log_scale: Tensor) -> Tensor:
         sharpness = (-log_scale).exp()
         gap = (target - self.output(raw)) * sharpness
-        if self.link == "identity":
+        if self.link.name == "identity":
             return gap.abs() + 2 * F.softplus(-gap.abs()) + log_scale
         half = sharpness / 510  # half a level
         lower, upper = gap - half, gap + half
@@ -197,7 +171,7 @@ def get_loss(name: str, link: str = "identity") -> AbstractLoss:
 
 def is_sigmoid(name: str) -> bool:
     """Whether this loss ends in a sigmoid whatever link it is given. Raises UnknownName."""
-    return get_loss(name, "identity").link == "sigmoid"
+    return get_loss(name, "identity").link.name == "sigmoid"
 
 
 def choose_loss(values: Tensor, link: str = "sigmoid") -> tuple[str, str]:
