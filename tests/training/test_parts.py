@@ -122,8 +122,18 @@ def test_few_passes_make_smaller_batches_until_there_are_steps_enough(passes, ba
     assert plan_steps(config(epochs=passes, batch_size=None), 360, never)[::3] == (total, batch)
 
 
-@pytest.mark.parametrize(("for_128", "batch"), [(0.001, 128), (0.14, 128), (0.28, 67), (2.0, 10), (60.0, 8)])
-def test_little_time_makes_smaller_batches_until_there_are_steps_enough(for_128, batch):
+@pytest.mark.parametrize(
+    ("for_128", "batches"),
+    [
+        (0.001, [128]),
+        (0.014, [128, 64]),
+        (0.14, [128, 64, 32]),
+        (0.28, [128, 67, 33]),
+        (2.0, [128, 10]),
+        (60.0, [128, 8]),
+    ],
+)
+def test_little_time_makes_smaller_batches_until_there_are_steps_enough(for_128, batches):
     asked = []
 
     def measure(seconds, batch, threads):
@@ -131,8 +141,21 @@ def test_little_time_makes_smaller_batches_until_there_are_steps_enough(for_128,
         return for_128 * batch / 128, 0.0
 
     plan = plan_steps(config(minutes=1, batch_size=None), 60_000, measure)
-    assert plan.batch_size == batch and asked == ([128] if batch == 128 else [128, batch])
-    assert plan.total == int((60 - 1.2 * len(asked)) / (for_128 * batch / 128))
+    assert asked == batches and plan.batch_size == batches[-1]
+    assert plan.total == int((60 - 1.2 * len(asked)) / (for_128 * batches[-1] / 128))
+
+
+@pytest.mark.parametrize(("share", "batch"), [(0.5, 32), (0.64, 32), (0.66, 128), (1.0, 128)])
+def test_a_batch_is_halved_only_where_that_costs_little(share, batch):
+    asked = []
+
+    def measure(seconds, batch, threads):
+        asked.append(batch)
+        return 0.05 * share ** round(math.log2(128 / batch)), 1.0
+
+    plan = plan_steps(config(minutes=1, batch_size=None), 60_000, measure)
+    assert plan.batch_size == batch and asked == ([128, 64, 32] if batch == 32 else [128, 64])
+    assert plan.total == int((60 - 1.2 * len(asked) - 7) / measure(0, batch, None)[0])
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,12 @@ _ENOUGH_STEPS, _LEAST_BATCH = 400, 8
 """A run with fewer steps than this learns more from smaller batches in the same time: 260 faces of 64x64 pixels,
 `conv`, held-out error after seeing 1,800 by 128, 32, 16 and 8 at once: 0.0175, 0.0171, 0.0166, 0.0148; after 9,600:
 0.0129, 0.0110, 0.0112, 0.0116."""
+_MANY_STEPS, _SMALL_BATCH, _PAYS = 5_000, 32, 0.65
+"""So does a longer run, if less, where a step of half a batch takes at most this share of the time, as in convolutions
+on a processor: twice the steps then see as many examples. Digits, `conv`, held-out error in the same time by batches of
+128, 64 and 32: 0.00549, 0.00462 and 0.00404 after 1,500, 3,000 and 6,000 steps without a linear map, 0.00679 and
+0.00552 (128 and 32) after a minute with one. Where a large layer is read whole for every step it does not pay: `mlp`, a
+minute, 0.00453 and 0.00601 (docs/log.md, 2026-11-28)."""
 _FASTER = 0.9
 """Half of the threads are taken where a step takes less than this share of its time with all. Threads wait for each
 other, so on a processor that others use too the last one sets the pace: beside two trainings on two cores, a net of
@@ -63,7 +69,8 @@ Measure = Callable[[float, int, int | None], tuple[float, float]]
 
 def plan_steps(config: TrainingConfig, examples: int, measure: Measure, threads: int | None = None) -> Plan:
     """`measure` is asked only for a budget in minutes, which takes `threads` at most (None: as many as there are).
-    Where the budget makes few steps of the usual batch, smaller ones are taken, unless a size was asked for.
+    Where the budget makes few steps of the usual batch, smaller ones are taken, unless a size was asked for; minutes
+    also where they make no great many and smaller batches cost no more.
     """
     batch = usual_batch(config, examples)
     clock = _Clock(60 * config.minutes, config.evaluations, measure, threads) if config.minutes is not None else None
@@ -75,6 +82,12 @@ def plan_steps(config: TrainingConfig, examples: int, measure: Measure, threads:
     if config.batch_size is None and config.steps is None and total < _ENOUGH_STEPS and batch > _LEAST_BATCH:
         batch = _shared(max(_LEAST_BATCH, math.ceil(batch * total / _ENOUGH_STEPS)), config)
         total = steps(batch)
+    while clock and config.batch_size is None and total < _MANY_STEPS and batch >= 2 * _SMALL_BATCH:
+        half = _shared(batch // 2, config)
+        pays = clock.pays(half)
+        batch, total = half if pays else batch, clock.total
+        if not pays:
+            break
     landmarks = min(500, max(20, math.ceil(_LANDMARK_SHARE * total)))
     return Plan(total, landmarks, math.ceil(total / config.evaluations), batch, clock.threads if clock else None)
 
@@ -86,20 +99,34 @@ class _Clock:
     def __init__(self, seconds: float, evaluations: int, measure: Measure, threads: int | None) -> None:
         self.seconds, self.evaluations, self.measure, self.threads = seconds, evaluations, measure, threads
         self.probe = min(5.0, max(_MEASURE_SHARE * seconds, min(1.0, _MOST_SHARE * seconds)))
-        self.tries = 0
+        self.tries, self.step, self.evaluation = 0, math.inf, 0.0
+
+    @property
+    def total(self) -> int:
+        """Steps that are left, as the last measurement has it."""
+        left = self.seconds - self.tries * self.probe - self.evaluation * (self.evaluations + 1)
+        # Evaluations never take more than half of the time: at least as many seconds are left for steps.
+        return max(1, int(max(left, 0.5 * self.seconds) / self.step))
 
     def steps(self, batch: int) -> int:
         """Of so many examples; the first time, the threads are chosen."""
         choose = self.tries == 0
-        step, evaluation = self._look(batch, self.threads)
+        self.step, self.evaluation = self._look(batch, self.threads)
         while choose and self.threads and self.threads > 1:
             fewer = self._look(batch, self.threads // 2)
-            if fewer[0] > _FASTER * step:
+            if fewer[0] > _FASTER * self.step:
                 break
-            self.threads, (step, evaluation) = self.threads // 2, fewer
-        left = self.seconds - self.tries * self.probe - evaluation * (self.evaluations + 1)
-        # Evaluations never take more than half of the time: at least as many seconds are left for steps.
-        return max(1, int(max(left, 0.5 * self.seconds) / step))
+            self.threads, (self.step, self.evaluation) = self.threads // 2, fewer
+        return self.total
+
+    def pays(self, half: int) -> bool:
+        """Whether a step of half as many examples is short enough; else what was measured before still holds."""
+        before = self.step, self.evaluation
+        self.steps(half)
+        if self.step <= _PAYS * before[0]:
+            return True
+        self.step, self.evaluation = before
+        return False
 
     def _look(self, batch: int, threads: int | None) -> tuple[float, float]:
         self.tries += 1
