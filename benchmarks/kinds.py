@@ -110,8 +110,8 @@ FEW_MINUTES: dict[str, dict[str, Any]] = {
 MASKING = _small(amount=0.5)
 """`denoising` where a quarter of the values will be hidden: Gaussian noise does not prepare for that."""
 NETS_OF_FEATURES: dict[str, dict[str, Any]] = {
-    "mlp": {"n_layers": 1, "options": {"k": 25}},
-    "conv": {"shift": 1, "options": {"k": 50, "start": "random"}},
+    "mlp": {"n_layers": 1, "options": {"k": 25, "alpha": 3.0}},
+    "conv": {"shift": 1, "options": {"k": 50, "alpha": 3.0, "start": "random"}},
 }
 """Moving pictures by a pixel helps convolutions, and costs one layer that learns for long (docs/log.md). Convolutions,
 1,200 steps, k of 12, 25, 50, 100 and 200: 2.16, 1.97, 1.63, 1.76 and 1.88 % of 20,000 training digits wrong, by a probe
@@ -206,7 +206,6 @@ def features(args: argparse.Namespace, found: Digits, runs: Runs) -> list[dict[s
     rows = []
     for seed in args.seeds:
         net = {"architecture": args.architecture} | NETS_OF_FEATURES[args.architecture]
-        net["options"] = net["options"] | {"alpha": 3.0}
         model, told = runs.fit(
             f"features-sparse-{args.architecture}", found.train.numpy(), seed, kind="sparse", code_size=1000,
             loss="mse", epochs=args.epochs or 200, validation=1 / 6, weight_decay=0.1, learning_rate=FAST, **net,

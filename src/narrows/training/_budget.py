@@ -82,12 +82,12 @@ def plan_steps(config: TrainingConfig, examples: int, measure: Measure, threads:
     if config.batch_size is None and config.steps is None and total < _ENOUGH_STEPS and batch > _LEAST_BATCH:
         batch = _shared(max(_LEAST_BATCH, math.ceil(batch * total / _ENOUGH_STEPS)), config)
         total = steps(batch)
-    while clock and config.batch_size is None and total < _MANY_STEPS and batch >= 2 * _SMALL_BATCH:
-        half = _shared(batch // 2, config)
-        pays = clock.pays(half)
-        batch, total = half if pays else batch, clock.total
-        if not pays:
-            break
+    if clock and config.batch_size is None:
+        while (
+            clock.total < _MANY_STEPS and batch >= 2 * _SMALL_BATCH and clock.pays(half := _shared(batch // 2, config))
+        ):
+            batch = half
+        total = clock.total
     landmarks = min(500, max(20, math.ceil(_LANDMARK_SHARE * total)))
     return Plan(total, landmarks, math.ceil(total / config.evaluations), batch, clock.threads if clock else None)
 
